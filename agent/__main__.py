@@ -1,0 +1,146 @@
+"""``diemcau``: the command line's root, and the exit codes: 0 done, 1 failed, 2 wrong use (``run``: 78).
+
+click rather than typer, because ``run --simulate [SCRIPT]`` has an option with an optional value, which typer does not
+offer.
+"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent import __version__
+from agent.console.cli import demo, watch
+from agent.console.journal import set_up_logging
+from agent.core.config import Zones, parse_zones
+from agent.core.errors import AgentError
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+WRONG_FLAGS = 78  # EX_CONFIG of sysexits.h: the unit tells systemd not to try again
+
+log = logging.getLogger("diemcau")
+
+
+@click.group(context_settings={"help_option_names": ["--help", "-h"]})
+@click.version_option(__version__, prog_name="diemcau")
+def cli() -> None:
+    """The agent of one site of a video conference: one-button power, headcount, reports over MQTT."""
+
+
+@cli.command()
+@click.option("--config", default="/etc/diemcau/agent.toml", show_default=True, help="Identity file of this box.")
+@click.option("--state", default="/var/lib/diemcau", show_default=True, help="Folder for what must survive a reboot.")
+@click.option("--room", default=None, help="Room config of the very first start.  [default: /etc/diemcau/room.toml]")
+@click.option(
+    "--simulate",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[SCRIPT]",
+    help="Simulate pins, USB and camera, by a script (TOML or JSON) or a built-in one. Enter presses the button.",
+)
+@click.option("--speed", default=1.0, type=click.FloatRange(1, 1000), hidden=True)
+def run(config: str, state: str, room: str | None, simulate: str | None, speed: float) -> int:
+    """Run the agent of this site until SIGTERM. Stopping it moves no relay."""
+    from agent.bootstrap import RunOptions, run_agent
+
+    set_up_logging()
+    default = Path("/etc/diemcau/room.toml")
+    room_file = Path(room) if room else default if default.exists() else None
+    return run_agent(RunOptions(Path(config), Path(state), room_file, simulate, speed))
+
+
+@cli.command()
+def eye() -> int:
+    """Be the counting process. Started by systemd or by `diemcau run`, not by hand."""
+    from agent.bootstrap import run_eye
+
+    set_up_logging()
+    return run_eye()
+
+
+@cli.command()
+@click.argument("source")
+@click.option(
+    "--fps",
+    type=click.FloatRange(0.001, 1000),
+    default=None,
+    help="Folder: its frame rate (1). Video: how many frames a second to look at (all).",
+)
+@click.option(
+    "--window",
+    "window_s",
+    type=click.FloatRange(0, 3600),
+    default=None,
+    help="Seconds that one headcount is made from; 0: each frame by itself.  [default: 0 for one picture, else 90]",
+)
+@click.option("--zones", type=str, default=None, help="TOML file with `include` and `exclude` polygons.")
+@click.option(
+    "--threshold", type=click.FloatRange(0.1, 0.99), default=0.6, show_default=True, help="Least score of a face."
+)
+@click.option(
+    "--annotate",
+    type=str,
+    default=None,
+    metavar="OUT",
+    help="Write the picture (a sequence: a folder of them) with boxes, faces made unrecognisable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document a line.")
+def count(
+    source: str,
+    fps: float | None,
+    window_s: float | None,
+    zones: str | None,
+    threshold: float,
+    annotate: str | None,
+    as_json: bool,
+) -> int:
+    """Count the people in SOURCE: a picture, a folder of pictures, a video file, or a camera (/dev/video0)."""
+    from agent.bootstrap import open_counting
+    from agent.console.count import Count, print_count
+
+    polygons = _zones(zones) if zones else Zones()
+    counting = open_counting(source, fps, threshold, Path(annotate) if annotate else None)
+    if window_s is None:
+        window_s = 0.0 if counting.is_single else 90.0
+    return print_count(Count(counting, window_s, threshold, polygons), as_json, complain)
+
+
+cli.add_command(demo)
+cli.add_command(watch)
+
+
+def _zones(path: str) -> Zones:
+    from agent.adapters.config_store import read_document
+
+    return parse_zones(read_document(Path(path)), path)
+
+
+def complain(sentence: str) -> None:
+    """One sentence to standard error."""
+    click.echo(f"diemcau: {sentence}", err=True)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point. Every error that is not a bug of ours is one sentence, without a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = cli.main(arguments, prog_name="diemcau", standalone_mode=False)
+    except click.UsageError as error:
+        complain(f"{error.format_message()} Try `{error.ctx.command_path if error.ctx else 'diemcau'} --help`.")
+        code = WRONG_FLAGS if arguments[:1] == ["run"] else WRONG_USE
+    except (click.Abort, KeyboardInterrupt):
+        code = 130  # what a shell says for Ctrl-C
+    except AgentError as error:
+        complain(str(error))
+        code = FAILED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader left (`| head`): nobody to complain to
+        code = FAILED
+    sys.exit(code or DONE)
+
+
+if __name__ == "__main__":
+    main()

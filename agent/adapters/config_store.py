@@ -1,0 +1,89 @@
+"""Which room config and which identity the agent starts with.
+
+The last good room config lies in the state folder as ``room.json``; the room file of the command line is for the very
+first start only. Whatever is broken, there is always a config to run: the last good one, else the built-in safe one.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.adapters.files import write_durably
+from agent.core.config import RoomConfig, parse_room
+from agent.core.errors import ConfigError, Problem
+from agent.core.identity import Centre, Identity, parse_centre, parse_identity
+
+LAST_GOOD = "room.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The room config to run and what was wrong on the way to it."""
+
+    config: RoomConfig
+    problems: tuple[Problem, ...] = ()
+
+
+def load_room(state: Path, room_file: Path | None) -> Loaded:
+    """The room config to start with.
+
+    Args:
+        state: The state folder.
+        room_file: The room config of the very first start; None: there is none.
+
+    Thread: before the agent's loop begins.
+    """
+    last_good = state / LAST_GOOD
+    problems: tuple[Problem, ...] = ()
+    if last_good.exists():
+        try:
+            return Loaded(_read_room(last_good))
+        except ConfigError as error:
+            problems = _marked(error)
+    if room_file is None:
+        return Loaded(RoomConfig(), problems)
+    try:
+        config = _read_room(room_file)
+    except ConfigError as error:
+        return Loaded(RoomConfig(), problems + _marked(error))
+    return Loaded(config, problems + _keep(last_good, config))
+
+
+def load_identity(path: Path) -> Identity:
+    """Who this box is. Raises ConfigError; the agent then runs without a link."""
+    return parse_identity(read_document(path), str(path))
+
+
+def load_centre(path: Path) -> Centre:
+    """Who the centre's commands are. Raises ConfigError."""
+    return parse_centre(read_document(path), str(path))
+
+
+def _read_room(path: Path) -> RoomConfig:
+    return parse_room(read_document(path), str(path), json_document=path.suffix == ".json")
+
+
+def read_document(path: Path) -> str:
+    """The text of a file that a person wrote. Raises ConfigError with what to do."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            str(path), (Problem("", "this file is not there: create it, or name another one"),)
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(path), (Problem("", f"this file cannot be read: {error}"),)) from error
+
+
+def _marked(error: ConfigError) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(f"{error.source}: {p.path}" if p.path else error.source, p.message, p.suggestion)
+        for p in error.problems
+    )
+
+
+def _keep(path: Path, config: RoomConfig) -> tuple[Problem, ...]:
+    try:
+        write_durably(path, config.model_dump_json(indent=1))
+    except OSError as error:
+        return (Problem(str(path), f"the room config cannot be kept for the next start: {error}"),)
+    return ()

@@ -1,0 +1,29 @@
+"""Files that must survive a power cut: temporary, fsync, rename, fsync of the folder."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Replace a file so that after a power cut there is the old text or the new one, never a mixture.
+
+    Raises:
+        OSError: The folder cannot be written; the old file is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

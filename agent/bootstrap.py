@@ -1,0 +1,299 @@
+"""The composition root: the only module that names concrete parts and decides their order.
+
+``run_agent`` opens the parts of one site, inside out, in one ``ExitStack``, so that they close in reverse; ``run_eye``
+is the counting process; ``open_counting`` is ``diemcau count``. OpenCV is imported in the last two only.
+"""
+
+import logging
+import platform
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent import __version__
+from agent.adapters.agent_db import AgentDb
+from agent.adapters.config_store import load_identity, load_room, read_document
+from agent.adapters.mqtt_link import MqttLink
+from agent.adapters.service import Service
+from agent.core import reports
+from agent.core.commands import Publish, ReadHealth, SetRelay, ShowLed, StopEye, WatchCamera
+from agent.core.config import RoomConfig
+from agent.core.contract import Payload, Truth
+from agent.core.errors import ConfigError, Problem, RelayError
+from agent.core.events import Event, HealthRead, RelayFailed, RelaySet, Started, Stopping
+from agent.core.identity import Identity
+from agent.core.ports import Inbox, Part
+from agent.core.reports import Self
+from agent.runtime import Handler, QueueInbox, Runtime, SystemClock
+from hw import host
+from hw.button import GpioButton
+from hw.eye.client import EyeClient
+from hw.led import GpioLed
+from hw.probes import NetworkProbes
+from hw.relays import GpioRelays
+from hw.usb_watch import UdevWatch
+
+if TYPE_CHECKING:
+    from hw.eye.counting import Counting
+    from hw.simulated.script import Film, Script
+
+log = logging.getLogger("diemcau")
+
+SUBSCRIPTIONS = ("conference",)
+NOBODY = "unnamed"  # the site of an agent whose identity file cannot be used; it has no link
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """``diemcau run``. ``room`` None: there is none; ``simulate`` None: real hardware, empty: the built-in script."""
+
+    config: Path
+    state: Path
+    room: Path | None
+    simulate: str | None = None
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What differs between a box and a simulation."""
+
+    factory: Any
+    usb: Part
+    film: "Film | None" = None
+    debounce: bool = True
+
+
+def run_agent(options: RunOptions) -> int:
+    """Run one site until SIGTERM or SIGINT. Returns the exit code. Thread: the main one becomes the agent's."""
+    inbox = QueueInbox()
+    clock = SystemClock(host.SyncWatch())
+    identity, problems = _identity(options.config)
+    loaded = load_room(options.state, options.room)
+    self_ = _self(identity, loaded.config)
+    service = Service()
+    with ExitStack() as parts:
+        hardware = _hardware(options, loaded.config, inbox.put, parts)
+        link = _link(identity, options.state, self_, clock, inbox.put, parts)
+        relays = _open(parts, GpioRelays(loaded.config.power.loads, hardware.factory))
+        handlers = _handlers(self_, hardware, relays, link, inbox.put, options.state, parts)
+        _open(parts, GpioButton(loaded.config.power.button, hardware.factory, inbox.put, hardware.debounce))
+        _open(parts, NetworkProbes(loaded.config.checks, inbox.put))
+        _open(parts, hardware.usb)
+        _play(hardware, loaded.config, link, parts)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: inbox.put(Stopping()))
+        service.ready()
+        runtime = Runtime(self_, inbox, clock, handlers, service.feed_watchdog, _nap_s(service))
+        runtime.run(Started(relays.states(), problems + loaded.problems))
+        service.stopping()
+    return 0
+
+
+def run_eye() -> int:
+    """Be the counting process: serve one agent on the socket that systemd listens on, or on standard input."""
+    import socket
+    import stat
+
+    from hw.eye.worker import die_with_parent, serve
+
+    service = Service()
+    listening = service.listen_socket()
+    if listening is not None:
+        service.ready()
+        end, _ = listening.accept()
+        serve(end, _open_viewer, service.feed_watchdog)
+        return 0
+    if not stat.S_ISSOCK(_mode_of_stdin()):
+        log.error("the eye is started by systemd or by `diemcau run`; to count by hand use `diemcau count SOURCE`")
+        return 2
+    die_with_parent()
+    serve(socket.socket(fileno=sys.stdin.fileno()), _open_viewer, lambda: None)
+    return 0
+
+
+def open_counting(source: str, fps: float | None, threshold: float, annotate: Path | None) -> "Counting":
+    """Open a source for ``diemcau count``. Raises EyeError."""
+    from hw.eye.counting import open_counting as open_it
+
+    return open_it(source, fps, threshold, annotate)
+
+
+def _mode_of_stdin() -> int:
+    import os
+
+    try:
+        return os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return 0
+
+
+def _open_viewer(order: WatchCamera, film: dict[str, Any] | None) -> Any:
+    from hw.eye.detector import bound_threads, open_detector
+    from hw.eye.models import require, search
+
+    bound_threads(order.cpu_share)
+    if film is not None:
+        from hw.simulated.film import FilmViewer, read_film
+
+        running = read_film(film)
+        network = None if running.boxes_only else open_detector(require(search(order.model)), order.threshold)
+        return FilmViewer(running, order.node, network)
+    from hw.eye.camera import Camera, CameraViewer
+
+    found = search(order.model)
+    for sentence in found.refused:
+        log.error("%s", sentence)
+    detector = open_detector(require(found), order.threshold)
+    return CameraViewer(Camera(order.node, order.width, order.height), detector)
+
+
+def _open(parts: ExitStack, part: Any) -> Any:
+    """Start a part and have it closed when the stack unwinds."""
+    parts.callback(part.close)
+    part.start()
+    return part
+
+
+def _identity(path: Path) -> tuple[Identity | None, tuple[Problem, ...]]:
+    try:
+        return load_identity(path), ()
+    except ConfigError as error:
+        said = tuple(
+            Problem(str(path), f"{problem}; until it is mended there is no link") for problem in error.problems
+        )
+        return None, said
+
+
+def _self(identity: Identity | None, config: RoomConfig) -> Self:
+    return Self(
+        site=identity.site if identity else NOBODY,
+        session=str(uuid.uuid4()),
+        boot_id=host.boot_id(),
+        version=__version__,
+        python=platform.python_version(),
+        config=config,
+        hardware=host.hardware(),
+        serial=host.serial(),
+    )
+
+
+def _hardware(options: RunOptions, config: RoomConfig, inbox: Inbox, parts: ExitStack) -> Hardware:
+    if options.simulate is None:
+        factory = _pin_factory()
+        parts.callback(factory.close)
+        return Hardware(factory, UdevWatch(inbox))
+    from gpiozero.pins.mock import MockFactory
+
+    from hw.simulated.script import Film
+    from hw.simulated.usb_bus import SimulatedUsb
+
+    script = _script(options.simulate)
+    film = Film(script=script, started_s=time.monotonic(), speed=options.speed, boxes_only=options.speed > 1)
+    factory = MockFactory()
+    parts.callback(factory.close)
+    # gpiozero's mock has no debouncing; its presses do not bounce either.
+    return Hardware(factory, SimulatedUsb(config.checks, inbox), film, debounce=False)
+
+
+def _pin_factory() -> Any:
+    """The box's pins. Named, because gpiozero's own choice falls back silently; without a chip the rest still runs."""
+    from hw.lines import LineError, LineFactory
+    from hw.no_lines import NoLines
+
+    try:
+        return LineFactory(consumer="diemcau")
+    except LineError as error:
+        log.error("%s", error)
+        return NoLines(str(error))
+
+
+def _script(name: str) -> "Script":
+    from hw.simulated.script import Script, parse_script
+
+    if not name:
+        return Script()
+    path = Path(name)
+    return parse_script(read_document(path), name, json_document=path.suffix == ".json")
+
+
+def _link(
+    identity: Identity | None, state: Path, self_: Self, clock: SystemClock, inbox: Inbox, parts: ExitStack
+) -> MqttLink | None:
+    if identity is None:
+        return None
+    db = _open(parts, AgentDb(state / "agent.db"))
+
+    def will(connection: int) -> Payload:
+        return reports.status(clock.now(), self_, "lost", connection)
+
+    link: MqttLink = _open(
+        parts, MqttLink(identity.broker, identity.site, db.next_connection, will, SUBSCRIPTIONS, inbox)
+    )
+    return link
+
+
+def _handlers(
+    self_: Self,
+    hardware: Hardware,
+    relays: GpioRelays,
+    link: MqttLink | None,
+    inbox: Inbox,
+    state: Path,
+    parts: ExitStack,
+) -> dict[type, Handler]:
+    led = _open(parts, GpioLed(self_.config.power.led.pin, hardware.factory))
+    eye = EyeClient(inbox, None if hardware.film is None else hardware.film.model_dump(mode="json"))
+    parts.callback(eye.close)
+    box = host.PsutilHost(state)
+
+    def switch(command: SetRelay) -> Event:
+        try:
+            relays.set(command.load, command.on)
+        except RelayError as error:
+            log.error("%s", error)
+            return RelayFailed(command.load, command.on, "relay_failed")
+        return RelaySet(command.load, command.on)
+
+    def say(command: Publish) -> None:
+        if link is not None:
+            link.publish(command.topic, command.payload, command.retain, command.expiry_s)
+
+    handlers: dict[type, Callable[[Any], Event | None]] = {
+        SetRelay: switch,
+        ShowLed: lambda command: led.show(command.pattern),
+        WatchCamera: lambda command: eye.watch(command),
+        StopEye: lambda command: eye.close(),
+        Publish: say,
+        ReadHealth: lambda command: HealthRead(box.read()),
+    }
+    return handlers
+
+
+def _play(hardware: Hardware, config: RoomConfig, link: MqttLink | None, parts: ExitStack) -> None:
+    """In simulation: play the script, and publish its truth beside what the agent found out by itself."""
+    if hardware.film is None:
+        return
+    from hw.simulated.stage import Finger, Stage, standard_input
+
+    def say_truth(people: int) -> None:
+        from datetime import UTC, datetime
+
+        if link is not None:
+            link.publish("simulated/truth", Truth(at=datetime.now(UTC), people=people), retain=True, expiry_s=60)
+
+    button = config.power.button
+    finger = Finger(hardware.factory.pin(button.pin), button.hold_s)
+    _open(parts, Stage(hardware.film, finger, hardware.usb, say_truth, standard_input()))  # type: ignore[arg-type]
+
+
+def _nap_s(service: Service) -> float:
+    """How long the loop may wait: well below the watchdog's patience."""
+    watchdog_s = service.watchdog_s()
+    return 5.0 if watchdog_s is None else min(5.0, watchdog_s / 3)

@@ -1,0 +1,65 @@
+"""The commands for people at the centre: ``watch`` and ``demo``."""
+
+from pathlib import Path
+
+import click
+
+from agent.core.identity import BrokerSection, broker_at
+
+CENTRE = "/etc/diemcau/centre.toml"
+
+
+@click.command()
+@click.option(
+    "--broker",
+    default=None,
+    metavar="URL",
+    help="Address of the broker, e.g. mqtt://localhost:1883; plain for this machine only.",
+)
+@click.option("--centre", default=CENTRE, show_default=True, help="File with broker, ca, certificate and key.")
+@click.option("--for", "for_s", type=click.FloatRange(0.1), default=None, metavar="S", help="End after S seconds.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document for each headcount report.")
+def watch(broker: str | None, centre: str, for_s: float | None, as_json: bool) -> int:
+    """Bảng trực tiếp các điểm cầu. Live table of the sites."""
+    from agent.console.listener import Listener
+    from agent.console.watch import Watch
+
+    listener = Listener(_broker(broker, centre))
+    listener.start()
+    try:
+        Watch(listener, as_json, "diemcau").run(for_s)
+    except KeyboardInterrupt:
+        pass  # how one leaves a live table
+    finally:
+        listener.close()
+    return 0
+
+
+@click.command()
+@click.option("--sites", default=14, show_default=True, type=click.IntRange(1, 300), help="How many rooms.")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(1, 1000),
+    help="Above 1 the faces come from the script, not from the network.",
+)
+@click.option("--for", "for_s", type=click.FloatRange(1), default=None, metavar="S", help="End after S seconds.")
+@click.option(
+    "--port",
+    default=0,
+    type=click.IntRange(0, 65535),
+    help="Port of the broker on this machine.  [default: a free one]",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document for each headcount report.")
+def demo(sites: int, speed: float, for_s: float | None, port: int, as_json: bool) -> int:
+    """Cả một hội nghị nhỏ trên máy này. A whole small conference on this machine."""
+    from agent.console.demo import run_demo
+
+    return run_demo(sites, speed, for_s, port, as_json)
+
+
+def _broker(url: str | None, centre: str) -> BrokerSection:
+    from agent.adapters.config_store import load_centre
+
+    return broker_at(url) if url else load_centre(Path(centre)).broker

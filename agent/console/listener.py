@@ -1,0 +1,101 @@
+"""The centre's ear: subscribes to what all sites say and hands each message on. Reconnects by itself."""
+
+import queue
+import threading
+import uuid
+from typing import Any
+
+import paho.mqtt.client as mqtt
+
+from agent.adapters.mqtt_link import back_off_s, describe, guarded, new_client
+from agent.core.contract import ROOT, Payload, encode, topic
+from agent.core.errors import LinkError
+from agent.core.identity import BrokerSection
+
+TOPICS = tuple(f"{ROOT}/+/{name}" for name in ("status", "about", "power", "headcount", "health", "simulated/truth"))
+FIRST_ANSWER_S = 15.0
+
+Message = tuple[str, bytes]
+
+
+class Listener:
+    """Reads all sites. ``start`` connects once and complains if that fails; later outages are waited out.
+
+    Args:
+        broker: Address and credentials; the user name is the client id where there is one.
+    """
+
+    def __init__(self, broker: BrokerSection) -> None:
+        self._broker = broker
+        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._answer: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._ended = threading.Event()
+        self._client: mqtt.Client | None = None
+        self._thread: threading.Thread | None = None
+        self.is_connected = False
+
+    def start(self) -> None:
+        """Connect and subscribe.
+
+        Raises:
+            LinkError: The broker is not there, or refuses us.
+        """
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+        self._thread.start()
+        try:
+            refusal = self._answer.get(timeout=FIRST_ANSWER_S)
+        except queue.Empty:
+            refusal = f"the broker at {self._broker.host}:{self._broker.port} does not answer: check the address"
+        if refusal is not None:
+            self.close()
+            raise LinkError(refusal)
+
+    def publish_to(self, site: str, name: str, payload: Payload, retain: bool) -> None:
+        """Say something to a site. Thread: any, after ``start``."""
+        if self._client is not None:
+            self._client.publish(topic(site, name), encode(payload), qos=1, retain=retain)
+
+    def close(self) -> None:
+        """Disconnect and end."""
+        self._stop.set()
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(3)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            self._ended.clear()
+            connected = self._connection()
+            failures = 0 if connected else failures + 1
+            self._stop.wait(back_off_s(failures))
+
+    def _connection(self) -> bool:
+        client_id = self._broker.username or f"diemcau-watch-{uuid.uuid4().hex[:8]}"
+        try:
+            client = new_client(client_id, self._broker)
+            client.on_connect = guarded(self._on_connect)
+            client.on_message = guarded(lambda c, u, message: self.messages.put((message.topic, message.payload)))
+            client.on_disconnect = guarded(lambda *_: self._ended.set())
+            client.connect(self._broker.host, self._broker.port, keepalive=20)
+        except (OSError, ValueError, LinkError) as error:
+            self._answer.put(describe(error, self._broker))
+            return False
+        self._client = client
+        client.loop_start()
+        if not self._stop.is_set():
+            self._ended.wait()
+        was_connected, self.is_connected = self.is_connected, False
+        client.disconnect()
+        client.loop_stop()
+        return was_connected
+
+    def _on_connect(self, client: mqtt.Client, _user: Any, _flags: Any, code: Any, _properties: Any) -> None:
+        if code.is_failure:
+            self._answer.put(f"the broker refuses this user ({code}): check the name and the password or certificate")
+            self._ended.set()
+            return
+        client.subscribe([(each, 1) for each in TOPICS])
+        self.is_connected = True
+        self._answer.put(None)

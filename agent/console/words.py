@@ -1,0 +1,39 @@
+"""The words that staff read: Vietnamese first, English beside it. A word that is not here is shown as it came."""
+
+POWER = {
+    "off": ("tắt", "off"),
+    "starting": ("đang bật", "starting"),
+    "on": ("bật", "on"),
+    "stopping": ("đang tắt", "stopping"),
+    "fault": ("lỗi", "fault"),
+}
+PRESENCE = {
+    "running": ("trực tuyến", "online"),
+    "stopped": ("đã dừng", "stopped"),
+    "lost": ("mất kết nối", "lost"),
+    "unknown": ("chưa rõ", "unknown"),
+}
+REASON = {
+    "room_off": ("phòng chưa bật", "room is off"),
+    "no_camera": ("chưa cấu hình camera", "no camera configured"),
+    "missing": ("không thấy camera", "camera missing"),
+    "busy": ("camera đang bận", "camera busy"),
+    "not_permitted": ("không có quyền mở camera", "camera not permitted"),
+    "starting": ("đang khởi động", "starting"),
+    "few_samples": ("mới bắt đầu đếm", "just begun"),
+    "no_model": ("thiếu mô hình nhận diện", "no face network"),
+    "model_refused": ("mô hình bị từ chối", "face network refused"),
+    "no_frames": ("camera không gửi hình", "no frames"),
+    "eye_ended": ("bộ đếm bị dừng", "counting stopped"),
+    "eye_silent": ("bộ đếm bị treo", "counting hangs"),
+    "dark": ("tối hoặc bị che", "dark or covered"),
+    "frozen": ("hình đứng yên", "picture frozen"),
+    "bad_frame": ("hình hỏng", "bad frame"),
+    "stopped": ("máy trạm đã dừng", "agent stopped"),
+}
+
+
+def both(words: dict[str, tuple[str, str]], word: str) -> str:
+    """``bật / on``."""
+    vietnamese, english = words.get(word, (word, ""))
+    return f"{vietnamese} / {english}" if english else vietnamese

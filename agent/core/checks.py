@@ -1,0 +1,75 @@
+"""The checks of a room: what each one last saw, since when it says so, and how fresh that is.
+
+USB checks are answered by the bus (presence, never by opening the device: a conference may be using it), network checks
+by the probes.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from agent.core.config import CheckSection, RoomConfig
+from agent.core.events import Event, Probed, UsbChanged, UsbDevice
+
+KINDS = {"usb-camera": "camera", "usb-microphone": "microphone"}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckState:
+    """One check: ``since_s`` when it began to say so, ``seen_s`` when it last said anything (monotonic)."""
+
+    state: Literal["ok", "failed", "unknown"] = "unknown"
+    reason: str | None = None
+    since_s: float = 0.0
+    seen_s: float = 0.0
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """All checks by name."""
+
+    by_name: dict[str, CheckState] = field(default_factory=dict)
+
+    def is_ok(self, name: str, since_s: float = 0.0) -> bool:
+        """True when the check is ok and said so at ``since_s`` or later."""
+        check = self.by_name.get(name)
+        return check is not None and check.state == "ok" and check.seen_s >= since_s
+
+    def of(self, name: str) -> CheckState:
+        """The check's state; unknown for one that has not answered yet."""
+        return self.by_name.get(name, CheckState())
+
+
+def handle(checks: Checks, event: Event, now_s: float, config: RoomConfig) -> Checks:
+    """The checks after an event. Pure."""
+    match event:
+        case UsbChanged(devices=devices):
+            found = {check.name: _present(check, devices) for check in config.checks if check.kind in KINDS}
+        case Probed(check=name, ok=ok, reason=reason) if config.check(name):
+            found = {name: CheckState("ok" if ok else "failed", reason)}
+        case _:
+            return checks
+    seen = {name: _since(checks.of(name), state, now_s) for name, state in found.items()}
+    return Checks({**checks.by_name, **seen})
+
+
+def _present(check: CheckSection, devices: tuple[UsbDevice, ...]) -> CheckState:
+    for device in devices:
+        if matches(check, device):
+            return CheckState("ok", node=device.node)
+    return CheckState("failed", "missing")
+
+
+def matches(check: CheckSection, device: UsbDevice) -> bool:
+    """True when the device is the one that the check means: every key that is given must fit."""
+    return (
+        device.kind == KINDS.get(check.kind)
+        and check.usb in ("", device.usb)
+        and check.serial in ("", device.serial)
+        and check.port in ("", device.port)
+    )
+
+
+def _since(before: CheckState, after: CheckState, now_s: float) -> CheckState:
+    unchanged = (before.state, before.reason) == (after.state, after.reason)
+    return replace(after, seen_s=now_s, since_s=before.since_s if unchanged else now_s)

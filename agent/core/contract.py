@@ -1,0 +1,201 @@
+"""Topic names and payloads, both directions, in one place. Version 1 of the contract (``v1`` in the topics).
+
+A field that is not set is absent from the JSON; a field set to None is null (not known). So models are built with the
+fields that apply and no others. Readers ignore fields they do not know.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+
+from agent.core.identity import is_site_id
+
+ROOT = "diemcau/v1"
+MAX_PAYLOAD_BYTES = 64 * 1024
+SITE_TOPICS = ("status", "about", "power", "headcount", "health", "simulated/truth")
+
+
+def topic(site: str, name: str) -> str:
+    """``diemcau/v1/<site>/<name>``. Raises ValueError for a site id that could not be one."""
+    if not is_site_id(site):
+        raise ValueError(f"not a site id: {site!r}")
+    return f"{ROOT}/{site}/{name}"
+
+
+def split_topic(full: str) -> tuple[str, str] | None:
+    """Site and name of a topic of ours, or None."""
+    prefix = ROOT + "/"
+    site, _, name = full.removeprefix(prefix).partition("/")
+    return (site, name) if full.startswith(prefix) and is_site_id(site) and name else None
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _moment(value: object) -> object:
+    # ISO text only: pydantic would also take a number, and a number of what?
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and "T" in value:
+        return datetime.fromisoformat(value)
+    raise ValueError("should be a time such as 2012-11-20T07:30:00.000Z")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment), PlainSerializer(_written)]
+
+
+class Payload(BaseModel):
+    """Base of every payload: frozen, strict, unknown fields ignored by readers."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False)
+
+
+class FromSite(Payload):
+    """What every message from a site carries."""
+
+    at: Moment
+    session: str = Field(max_length=36)
+    clock: Literal["synced", "unsynced"]
+
+
+class Status(FromSite):
+    """Topic ``status``, and as ``lost`` the will."""
+
+    state: Literal["running", "stopped", "lost"]
+    connection: int = Field(ge=0)
+    boot_id: str = Field(max_length=36)
+    version: str = Field(max_length=40)
+
+
+class About(FromSite):
+    """Topic ``about``."""
+
+    name: str = Field(max_length=200)
+    path: tuple[str, ...] = ()
+    timezone: str = ""
+    hardware: str | None = None
+    serial: str | None = None
+    version: str = ""
+    python: str = ""
+    detector: str | None = None
+    model_sha256: str | None = None
+
+
+class Power(FromSite):
+    """Topic ``power``."""
+
+    state: Literal["off", "starting", "on", "stopping", "fault"]
+    loads: dict[str, Literal["on", "off", "unknown"]]
+    step: str | None = None
+    by: Literal["button", "command", "schedule", "restore", "local"] | None = None
+    who: str | None = None
+    reason: str | None = None
+    locked: bool = False
+
+
+class SetAside(Payload):
+    """Faces that are not counted, and why."""
+
+    reason: Literal["portrait", "excluded"]
+    count: int = Field(ge=0)
+
+
+class Headcount(FromSite):
+    """Topic ``headcount``. ``value`` None: not known, and ``reason`` says why."""
+
+    value: int | None = Field(ge=0)
+    state: Literal["ok", "degraded", "unknown"]
+    reason: str | None
+    seen: int | None = Field(ge=0)
+    min: int | None = Field(ge=0)
+    max: int | None = Field(ge=0)
+    samples: int = Field(ge=0)
+    window_s: float = Field(gt=0)
+    frame_age_s: float | None = Field(ge=0)
+    interval_s: float = Field(gt=0)
+    summoned: int | None = Field(default=None, ge=0)
+    rate: float | None = Field(default=None, ge=0)
+    set_aside: tuple[SetAside, ...] = ()
+    detector: str | None = None
+    config_revision: int | None = None
+    conference: str | None = None
+
+
+class Health(FromSite):
+    """Topic ``health``."""
+
+    cpu_share: float | None = None
+    temperature_c: float | None = None
+    throttled: bool | None = None
+    undervoltage: bool | None = None
+    memory_used_bytes: int | None = None
+    memory_total_bytes: int | None = None
+    disk_free_bytes: int | None = None
+    uptime_s: float | None = None
+    address: str | None = None
+
+
+class Truth(Payload):
+    """Topic ``simulated/truth``: how many people the script has in the room. In simulation only."""
+
+    at: Moment
+    people: int = Field(ge=0)
+
+
+class Conference(Payload):
+    """Topic ``conference``, to the site."""
+
+    id: str = Field(min_length=1, max_length=64)
+    title: str = Field(default="", max_length=400)
+    starts_at: Moment
+    ends_at: Moment
+    summoned: int | None = Field(default=None, ge=0, le=100_000)
+    power_on_minutes: float | None = Field(default=None, ge=0)
+    lock: bool = False
+
+
+MODELS: dict[str, type[Payload]] = {
+    "status": Status,
+    "about": About,
+    "power": Power,
+    "headcount": Headcount,
+    "health": Health,
+    "simulated/truth": Truth,
+    "conference": Conference,
+}
+
+P = TypeVar("P", bound=Payload)
+
+
+def encode(payload: Payload) -> bytes:
+    """The JSON of a payload: fields that were not set are absent, fields set to None are null."""
+    return payload.model_dump_json(exclude_unset=True).encode()
+
+
+def decode(model: type[P], raw: bytes) -> P:
+    """Read a payload.
+
+    Raises:
+        ValueError: It is not one; the message is one line and quotes nothing longer than a field's name.
+    """
+    if len(raw) > MAX_PAYLOAD_BYTES:
+        raise ValueError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))[:80]
+        raise ValueError(f"{where or 'payload'}: {first['msg'][:120]}") from None
+
+
+def body(payload: FromSite) -> dict[str, Any]:
+    """A payload without what every message carries: the part that can be said to have changed."""
+    return payload.model_dump(exclude_unset=True, exclude={"at", "session", "clock"})
+
+
+def compact(document: object) -> str:
+    """JSON on one line, with Vietnamese letters as they are."""
+    return json.dumps(document, ensure_ascii=False, separators=(", ", ": "), default=str)

@@ -1,0 +1,62 @@
+"""What can go wrong, as one small tree.
+
+::
+
+    AgentError                one sentence for people; str(error) is that sentence
+    ├── ConfigError           a file that a person wrote is wrong; carries every problem at once
+    ├── RelayError            a relay's pin could not be driven: that load's real state is unknown
+    ├── LinkError             the broker cannot be used (refused, unreachable, wrong certificate)
+    ├── EyeError              nothing can be counted: no model, no camera, no picture
+    └── DemoError             the demo cannot be set up on this machine
+
+Adapters raise these ``from`` the library's own error, so that no library's exception travels inward. Anything else that
+flies is our bug: it falls with its traceback and systemd starts us again.
+"""
+
+from dataclasses import dataclass
+
+
+class AgentError(Exception):
+    """Base of every error that is not a bug. ``str()`` is one sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a document: where (``power.loads[0].pin``), what, and what was probably meant."""
+
+    path: str
+    message: str
+    suggestion: str | None = None
+
+    def __str__(self) -> str:
+        hint = f" ({self.suggestion})" if self.suggestion else ""
+        return f"{self.path}: {self.message}{hint}" if self.path else f"{self.message}{hint}"
+
+
+class ConfigError(AgentError):
+    """A config or identity document cannot be used. ``problems`` holds all of them, never only the first."""
+
+    def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
+        self.source = source
+        self.problems = problems
+        super().__init__(f"{source}: " + "; ".join(map(str, problems)))
+
+
+class RelayError(AgentError):
+    """A relay could not be driven or did not read back as driven. For the room: the load's state is unknown."""
+
+
+class LinkError(AgentError):
+    """The broker cannot be used. For the room: nothing, it works without."""
+
+
+class EyeError(AgentError):
+    """Nothing can be counted. ``reason`` is the contract's word for it; the headcount is unknown with it."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class DemoError(AgentError):
+    """The demo cannot be set up here, for example because there is no broker program."""

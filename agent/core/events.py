@@ -1,0 +1,220 @@
+"""What happened: past facts, put into the inbox by whoever saw them, handled by the agent's one thread.
+
+Times named ``…_s`` without a date are seconds of the monotonic clock (``CLOCK_MONOTONIC``, which all processes of a box
+share); wall-clock times are UTC and may be wrong until the clock is synchronised.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from agent.core.errors import Problem
+
+LoadState = Literal["on", "off", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The moment an event is handled, handed in so that the core reads no clock."""
+
+    mono_s: float
+    utc: datetime
+    synced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The parts are open. ``loads`` is what the relays read back; ``problems`` is what is wrong with the files."""
+
+    loads: dict[str, LoadState]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The process was asked to end. No relay moves for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A stored deadline has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPressed:
+    """The button went down."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonHeld:
+    """The button has been down for ``hold_s``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySet:
+    """A relay was driven and reads back as driven."""
+
+    load: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RelayFailed:
+    """A relay could not be driven: the load's real state is unknown."""
+
+    load: str
+    on: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsbDevice:
+    """One camera or microphone on USB.
+
+    ``usb`` is ``vendor:product``, ``port`` the port path (``1-1.2``), ``node`` the device node that one opens.
+    """
+
+    kind: Literal["camera", "microphone"]
+    usb: str
+    serial: str
+    port: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsbChanged:
+    """What is on the bus now: all of it, so that a lost event costs nothing."""
+
+    devices: tuple[UsbDevice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """A network check was made."""
+
+    check: str
+    ok: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One face: left, top, width and height in pixels of the frame, and the network's score in 0..1."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSeen:
+    """The eye looked at one frame. ``watch`` is the number of the order that it answers.
+
+    ``luma_mean`` is the frame's mean brightness in 0..255; ``same_s`` for how long the frame has been the same to the
+    last bit (a live sensor is never: its noise changes every pixel).
+    """
+
+    watch: int
+    captured_s: float
+    width: int
+    height: int
+    detections: tuple[Detection, ...]
+    detect_ms: float
+    luma_mean: float
+    same_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameUnreadable:
+    """A picture of a folder, say, is none. Only ``diemcau count`` meets it: a camera that gives none is trouble."""
+
+    captured_s: float
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class EyeReady:
+    """The eye has its network. ``detector`` and ``model_sha256`` say which."""
+
+    watch: int
+    detector: str
+    model_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EyeAlive:
+    """The eye's working loop went round; sent once a second, also between frames."""
+
+    watch: int
+
+
+@dataclass(frozen=True, slots=True)
+class EyeTrouble:
+    """The eye cannot count and says why, in the contract's word."""
+
+    watch: int
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class EyeEnded:
+    """The eye's process or connection is gone."""
+
+    watch: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """The broker accepted us, for the ``connection``-th time in this site's life."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """The broker is away, with the reason for the log."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A message on a subscribed topic, as it came."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRead:
+    """The box's own figures. None: not known. A key that is not there does not apply to this box."""
+
+    figures: dict[str, float | int | bool | str | None] = field(default_factory=dict)
+
+
+Event = (
+    Started
+    | Stopping
+    | Tick
+    | ButtonPressed
+    | ButtonHeld
+    | RelaySet
+    | RelayFailed
+    | UsbChanged
+    | Probed
+    | FrameSeen
+    | EyeReady
+    | EyeAlive
+    | EyeTrouble
+    | EyeEnded
+    | LinkUp
+    | LinkDown
+    | MessageReceived
+    | HealthRead
+)

@@ -1,0 +1,121 @@
+"""When the counting process runs, and what happens when it crashes, hangs or cannot see.
+
+::
+
+            wanted                        trouble, ended, silent
+    idle ────────────► watching ─────────────────────────────────► waiting
+     ▲                    │  ▲                                        │
+     └──── not wanted ────┘  └────────────── retry_s ─────────────────┘
+
+The eye may hang inside a driver for ever, so it is never asked to stop: it is ended from outside (``StopEye``).
+"""
+
+from dataclasses import dataclass, replace
+
+from agent.core.commands import Command, Log, StopEye, WatchCamera
+from agent.core.config import RoomConfig
+from agent.core.events import Event, EyeAlive, EyeEnded, EyeReady, EyeTrouble, FrameSeen
+
+# Importing OpenCV and reading the network takes 1 s on a PC and several on a small box that is busy starting up.
+START_WITHIN_S = 30.0
+# The eye says that it is alive once a second; longer than this and it hangs. A wrong headcount may stand no longer.
+SILENT_AFTER_S = 5.0
+RETRY_FIRST_S, RETRY_CAP_S = 1.0, 30.0
+GOOD_AFTER_S = 60.0  # a run this long forgets the failures before it
+
+
+@dataclass(frozen=True, slots=True)
+class EyeWatch:
+    """Where the eye stands. ``watch`` numbers the orders: what an earlier process still sends is not believed."""
+
+    watch: int = 0
+    node: str | None = None
+    running: bool = False
+    ready: bool = False
+    started_s: float = 0.0
+    heard_s: float = 0.0
+    failures: int = 0
+    retry_s: float | None = None
+    detector: str | None = None
+    model_sha256: str | None = None
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When this machine wants to be looked at again."""
+        if self.running:
+            return self.heard_s + (SILENT_AFTER_S if self.ready else START_WITHIN_S)
+        return self.retry_s if self.node is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The machine after a step, its commands, and the word for why nothing is counted, where that is new."""
+
+    eye: EyeWatch
+    commands: list[Command]
+    trouble: str | None = None
+
+
+def handle(eye: EyeWatch, event: Event, node: str | None, now_s: float, config: RoomConfig) -> Outcome:
+    """One step. ``node`` is the camera to watch now, None for none. Pure."""
+    if node != eye.node:
+        return _turn_to(eye, node, now_s, config)
+    if node is None:
+        return Outcome(eye, [])
+    if eye.running:
+        return _heard(eye, event, now_s)
+    if eye.retry_s is not None and now_s >= eye.retry_s:
+        return _start(eye, now_s, config)
+    return Outcome(eye, [])
+
+
+def _turn_to(eye: EyeWatch, node: str | None, now_s: float, config: RoomConfig) -> Outcome:
+    stop: list[Command] = [StopEye()] if eye.running else []
+    eye = replace(eye, node=node, running=False, ready=False, failures=0, retry_s=None)
+    if node is None:
+        return Outcome(eye, stop)
+    return _start(eye, now_s, config)
+
+
+def _start(eye: EyeWatch, now_s: float, config: RoomConfig) -> Outcome:
+    camera, headcount = config.camera, config.headcount
+    order = WatchCamera(
+        watch=eye.watch + 1,
+        node=eye.node or "",
+        width=camera.width,
+        height=camera.height,
+        model=headcount.model,
+        threshold=headcount.threshold,
+        interval_s=headcount.interval_s,
+        cpu_share=headcount.cpu_share,
+    )
+    eye = replace(eye, watch=order.watch, running=True, ready=False, started_s=now_s, heard_s=now_s, retry_s=None)
+    return Outcome(eye, [order], "starting")
+
+
+def _heard(eye: EyeWatch, event: Event, now_s: float) -> Outcome:
+    match event:
+        case EyeReady(watch=eye.watch, detector=detector, model_sha256=digest):
+            ready = replace(eye, ready=True, heard_s=now_s, detector=detector, model_sha256=digest)
+            return Outcome(ready, [Log("info", f"eye: counting with {detector}")])
+        case FrameSeen(watch=eye.watch) | EyeAlive(watch=eye.watch):
+            return Outcome(replace(eye, heard_s=now_s, failures=_forgiven(eye, now_s)), [])
+        case EyeTrouble(watch=eye.watch, reason=reason, message=message):
+            return _failed(eye, reason, message, now_s)
+        case EyeEnded(watch=eye.watch, message=message):
+            return _failed(eye, "eye_ended", message, now_s)
+    if eye.deadline_s is not None and now_s >= eye.deadline_s:
+        return _failed(eye, "eye_silent", f"said nothing for {now_s - eye.heard_s:.0f} s", now_s)
+    return Outcome(eye, [])
+
+
+def _forgiven(eye: EyeWatch, now_s: float) -> int:
+    return 0 if now_s - eye.started_s > GOOD_AFTER_S else eye.failures
+
+
+def _failed(eye: EyeWatch, reason: str, message: str, now_s: float) -> Outcome:
+    pause_s = min(RETRY_CAP_S, RETRY_FIRST_S * 2**eye.failures)
+    # The exponent is bounded with the pause: a camera that is gone for a year must not make a large number.
+    failures = min(eye.failures + 1, 10)
+    eye = replace(eye, running=False, ready=False, failures=failures, retry_s=now_s + pause_s)
+    return Outcome(eye, [StopEye(), Log("warning", f"eye: {reason}: {message}; again in {pause_s:.0f} s")], reason)

@@ -1,0 +1,159 @@
+"""What the site says: the live payloads as views of the state, on change and at every heartbeat.
+
+Nothing here remembers whether the broker was there: while it is away publications are dropped by the link, and at
+``LinkUp`` all is said again, since a broker may have lost what it retained.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from agent.core import headcount
+from agent.core.commands import Command, Publish
+from agent.core.config import RoomConfig
+from agent.core.contract import About, Conference, FromSite, Headcount, Health, Power, SetAside, Status, body
+from agent.core.events import Now
+from agent.core.eye_watch import EyeWatch
+from agent.core.power import Power as PowerState
+
+EXPIRY_BEATS = 3
+NEVER_EXPIRE = {"status", "about"}
+# Fields that make a headcount worth saying before the next heartbeat; the others ride along.
+HEADCOUNT_NEWS = {"value", "state", "reason", "summoned", "rate", "conference", "detector"}
+
+
+@dataclass(frozen=True, slots=True)
+class Self:
+    """What does not change while the agent runs. ``session`` is a UUID per start, ``boot_id`` the kernel's."""
+
+    site: str
+    session: str
+    boot_id: str
+    version: str
+    python: str
+    config: RoomConfig
+    hardware: str | None = None
+    serial: str | None = None
+    config_revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What was said last, by topic, and when the next heartbeat is due (monotonic seconds)."""
+
+    said: dict[str, dict[str, Any]] = field(default_factory=dict)
+    beat_s: float = 0.0
+
+
+def due(
+    reports: Reports, live: dict[str, FromSite], now_s: float, self: Self, all_again: bool
+) -> tuple[Reports, list[Command]]:
+    """What is to be said now: what changed, and everything at a heartbeat or when ``all_again``. Pure."""
+    beat = now_s >= reports.beat_s
+    heartbeat_s = self.config.reporting.heartbeat_s
+    news = {name: _news(name, payload) for name, payload in live.items()}
+    chosen = [name for name in live if beat or all_again or news[name] != reports.said.get(name)]
+    publications: list[Command] = [
+        Publish(name, live[name], expiry_s=None if name in NEVER_EXPIRE else round(EXPIRY_BEATS * heartbeat_s))
+        for name in chosen
+    ]
+    said = {**reports.said, **{name: news[name] for name in chosen}}
+    return Reports(said, now_s + heartbeat_s if beat else reports.beat_s), publications
+
+
+def _news(name: str, payload: FromSite) -> dict[str, Any]:
+    fields = body(payload)
+    if name == "headcount":
+        return {key: value for key, value in fields.items() if key in HEADCOUNT_NEWS}
+    return {} if name == "health" else fields
+
+
+def common(now: Now, self: Self) -> dict[str, Any]:
+    """The fields that every message carries."""
+    return {"at": now.utc, "session": self.session, "clock": "synced" if now.synced else "unsynced"}
+
+
+def status(now: Now, self: Self, state: Literal["running", "stopped", "lost"], connection: int) -> Status:
+    """Topic ``status``; with ``lost`` the will."""
+    return Status(**common(now, self), state=state, connection=connection, boot_id=self.boot_id, version=self.version)
+
+
+def about(now: Now, self: Self, eye: EyeWatch) -> About:
+    """Topic ``about``."""
+    site = self.config.site
+    return About(
+        **common(now, self),
+        name=site.name or self.site,
+        path=site.path,
+        timezone=site.timezone,
+        hardware=self.hardware,
+        serial=self.serial,
+        version=self.version,
+        python=self.python,
+        detector=eye.detector,
+        model_sha256=eye.model_sha256,
+    )
+
+
+def power(now: Now, self: Self, state: PowerState) -> Power:
+    """Topic ``power``. ``step`` and ``reason`` are there only while a load is at work or failed."""
+    extra: dict[str, Any] = {}
+    if state.step is not None:
+        extra["step"] = self.config.power.loads[state.step].name
+    if state.by is not None:
+        extra["by"] = state.by
+    if state.reason is not None:
+        extra["reason"] = state.reason
+    return Power(**common(now, self), state=state.state, loads=state.loads, locked=False, **extra)
+
+
+def headcount_payload(
+    now: Now, self: Self, estimator: headcount.Estimator, eye: EyeWatch, conference: Conference | None
+) -> Headcount:
+    """Topic ``headcount``. ``summoned`` and ``rate`` are there only while a conference says how many are summoned."""
+    section = self.config.headcount
+    found = headcount.estimate(estimator, now.mono_s, section, stale_after_s=stale_after_s(self.config))
+    newest_s = estimator.samples[-1].captured_s if estimator.samples else None
+    extra: dict[str, Any] = {}
+    if conference is not None:
+        extra["conference"] = conference.id
+    if conference is not None and conference.summoned is not None:
+        extra["summoned"] = conference.summoned
+        extra["rate"] = _rate(found.value, conference.summoned)
+    if found.excluded:
+        extra["set_aside"] = (SetAside(reason="excluded", count=found.excluded),)
+    if self.config_revision is not None:
+        extra["config_revision"] = self.config_revision
+    return Headcount(
+        **common(now, self),
+        value=found.value,
+        state=found.state,
+        reason=found.reason,
+        seen=found.seen,
+        min=found.min,
+        max=found.max,
+        samples=found.samples,
+        window_s=section.window_s,
+        frame_age_s=None if newest_s is None else round(max(0.0, now.mono_s - newest_s), 1),
+        interval_s=section.interval_s,
+        detector=eye.detector,
+        **extra,
+    )
+
+
+def stale_after_s(config: RoomConfig) -> float:
+    """A count without a new frame for this long is no longer one: three frames missed, and never under 5 s."""
+    return max(5.0, 3 * config.headcount.interval_s)
+
+
+def _rate(value: int | None, summoned: int) -> float | None:
+    return round(value / summoned, 4) if value is not None and summoned > 0 else None
+
+
+def health(now: Now, self: Self, figures: dict[str, Any]) -> Health:
+    """Topic ``health``."""
+    return Health(**common(now, self), **figures)
+
+
+def said_nothing(reports: Reports, name: str) -> Reports:
+    """Forget what was said on a topic, so that it is said again."""
+    return replace(reports, said={key: value for key, value in reports.said.items() if key != name})

@@ -1,0 +1,128 @@
+"""The one loop that owns the state: inbox → core → handlers, until it is told to stop.
+
+Callbacks on other people's threads only ``put`` events; waiting is a deadline that the core stored. The watchdog is fed
+here, by the loop that does the work, so that a loop that hangs is a loop that is started again.
+"""
+
+import logging
+import queue
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from agent.core import room as core
+from agent.core.commands import Command, Log
+from agent.core.events import Event, Now, Stopping, Tick
+from agent.core.reports import Self
+from agent.core.room import Room
+
+log = logging.getLogger("diemcau")
+LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+Handler = Callable[[Command], Event | None]
+
+
+class Clock(Protocol):
+    """Where time comes from; a test has its own, so that nothing sleeps."""
+
+    def now(self) -> Now:
+        """This moment."""
+
+
+class Inbox(Protocol):
+    """Where events wait."""
+
+    def get(self, timeout_s: float) -> Event | None:
+        """The next event, or None after ``timeout_s`` seconds without one."""
+
+    def put(self, event: Event) -> None:
+        """Add an event. Thread: any."""
+
+
+class SystemClock:
+    """The kernel's clocks. ``is_synced`` says whether wall-clock time can be believed."""
+
+    def __init__(self, is_synced: Callable[[], bool]) -> None:
+        self._is_synced = is_synced
+
+    def now(self) -> Now:
+        """This moment. Thread: any."""
+        return Now(time.monotonic(), datetime.now(UTC), self._is_synced())
+
+
+class QueueInbox:
+    """The inbox of a running agent."""
+
+    def __init__(self) -> None:
+        # Its put() may interrupt its own get() (a signal handler puts Stopping); that of queue.Queue may not.
+        self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
+
+    def get(self, timeout_s: float) -> Event | None:
+        """The next event, or None after ``timeout_s``. Thread: agent thread."""
+        try:
+            return self._queue.get(timeout=max(0.0, timeout_s))
+        except queue.Empty:
+            return None
+
+    def put(self, event: Event) -> None:
+        """Add an event. Thread: any."""
+        self._queue.put(event)
+
+
+class Runtime:
+    """Runs one room. ``handlers`` maps each kind of command to the part that carries it out.
+
+    A handler may return an event, which is handled before the inbox is looked at again: the answer to an order comes
+    before anything that happened meanwhile.
+    """
+
+    def __init__(
+        self,
+        self_: Self,
+        inbox: Inbox,
+        clock: Clock,
+        handlers: dict[type[Command], Handler],
+        feed_watchdog: Callable[[], None] = lambda: None,
+        wake_at_least_every_s: float = 5.0,
+    ) -> None:
+        self.room = Room()
+        self._self = self_
+        self._inbox = inbox
+        self._clock = clock
+        self._handlers = handlers
+        self._feed_watchdog = feed_watchdog
+        self._nap_s = wake_at_least_every_s
+
+    def run(self, first: Event) -> None:
+        """Handle ``first`` and everything after it, until a ``Stopping`` was handled. Thread: becomes the agent's."""
+        event: Event | None = first
+        while True:
+            if event is not None:
+                self.handle(event)
+            if isinstance(event, Stopping):
+                return
+            self._feed_watchdog()
+            event = self._next()
+
+    def handle(self, event: Event) -> None:
+        """Handle one event and the answers to its commands, first in first out."""
+        waiting = [event]
+        while waiting:
+            self.room, commands = core.handle(self.room, waiting.pop(0), self._clock.now(), self._self)
+            answers = [self._carry_out(command) for command in commands]
+            waiting += [answer for answer in answers if answer is not None]
+
+    def _next(self) -> Event | None:
+        now_s = self._clock.now().mono_s
+        wait_s = core.deadline_s(self.room) - now_s
+        if wait_s <= 0:
+            # Events first: a stream of overdue deadlines must not starve the button.
+            return self._inbox.get(0) or Tick()
+        event = self._inbox.get(min(wait_s, self._nap_s))
+        return event or (Tick() if wait_s <= self._nap_s else None)
+
+    def _carry_out(self, command: Command) -> Event | None:
+        if isinstance(command, Log):
+            log.log(LEVELS[command.level], "%s", command.message)
+            return None
+        return self._handlers[type(command)](command)

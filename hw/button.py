@@ -1,0 +1,52 @@
+"""The one button, through gpiozero: ``ButtonPressed`` when it goes down, ``ButtonHeld`` after ``hold_s``."""
+
+import logging
+from typing import Any
+
+import gpiozero
+
+from agent.core.config import ButtonSection
+from agent.core.events import ButtonHeld, ButtonPressed
+from agent.core.ports import Inbox
+
+log = logging.getLogger("diemcau.button")
+
+
+class GpioButton:
+    """The button between its pin and ground, with the pin's own pull-up.
+
+    Args:
+        section: Pin, hold and debounce times.
+        factory: gpiozero pin factory; stays the caller's to close.
+        inbox: Where events go; called on gpiozero's threads.
+        debounce: False where the pin factory cannot debounce (gpiozero's mock).
+    """
+
+    def __init__(self, section: ButtonSection, factory: Any, inbox: Inbox, debounce: bool = True) -> None:
+        self._section = section
+        self._factory = factory
+        self._inbox = inbox
+        self._bounce_s = (section.debounce_s or None) if debounce else None
+        self._device: Any = None
+
+    def start(self) -> None:
+        """Begin to listen. A line that cannot be had is logged: the room can still be switched from the centre."""
+        try:
+            self._device = gpiozero.Button(
+                self._section.pin,
+                pull_up=True,
+                bounce_time=self._bounce_s,
+                hold_time=self._section.hold_s,
+                pin_factory=self._factory,
+            )
+        except (gpiozero.GPIOZeroError, OSError) as error:
+            log.error("the button on pin %d cannot be had: %s", self._section.pin, error)
+            return
+        self._device.when_pressed = lambda: self._inbox(ButtonPressed())
+        self._device.when_held = lambda: self._inbox(ButtonHeld())
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._device is not None:
+            self._device.close()
+            self._device = None

@@ -1,0 +1,64 @@
+"""``diemcau count``: an eye that a person started. Frames stay in here; the numbers go to whoever iterates."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.core.errors import EyeError
+from agent.core.events import FrameSeen, FrameUnreadable
+from hw.eye.annotate import HIDE_THRESHOLD, Annotator
+from hw.eye.detector import bound_threads, open_detector
+from hw.eye.models import require, search
+from hw.eye.sources import Still, open_source
+from hw.eye.view import look
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A source that is being counted: what is known before the first frame, and the frames."""
+
+    is_single: bool
+    detector: str
+    model_sha256: str
+    frames: Iterator[FrameSeen | FrameUnreadable]
+
+
+def open_counting(source: str, fps: float | None, threshold: float, annotate: Path | None) -> Counting:
+    """Open a source and the network.
+
+    Args:
+        source: Picture, folder, video or camera.
+        fps: See ``hw.eye.sources.open_source``.
+        threshold: The least score of a face.
+        annotate: Where to write annotated pictures; None: nowhere.
+
+    Raises:
+        EyeError: The source or the network cannot be used. A network with a wrong digest ends a tool; a box goes on
+            with the next one.
+    """
+    found = search()
+    if found.refused:
+        raise EyeError("model_refused", "; ".join(found.refused))
+    model = require(found)
+    bound_threads(cpu_share=4)
+    opened = open_source(source, fps)
+    detector = open_detector(model, threshold)
+    annotator = None
+    if annotate is not None:
+        annotator = Annotator(annotate, opened.is_single, open_detector(model, HIDE_THRESHOLD))
+
+    def frames() -> Iterator[FrameSeen | FrameUnreadable]:
+        for number, still in enumerate(opened.stills):
+            yield _seen(number, still)
+
+    def _seen(number: int, still: Still) -> FrameSeen | FrameUnreadable:
+        if still.picture is None:
+            return FrameUnreadable(still.t_s, "unreadable", still.problem)
+        view = look(still.picture, still.t_s, detector)
+        if annotator is not None:
+            annotator.write(number, still.picture, view.detections)
+        return FrameSeen(
+            0, still.t_s, view.width, view.height, view.detections, view.detect_ms, view.luma_mean, same_s=0.0
+        )
+
+    return Counting(opened.is_single, detector.name, detector.sha256, frames())

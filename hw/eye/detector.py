@@ -1,0 +1,133 @@
+"""Faces in one picture, by YuNet (OpenCV's own detector) or by CenterFace (the fallback). Runs where frames live."""
+
+import os
+from typing import Any, Protocol
+
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # before cv2: its warnings are about engines, not about pictures
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.core.errors import EyeError
+from agent.core.events import Detection
+from hw.eye.models import Model
+
+Picture = NDArray[np.uint8]  # BGR, (height, width, 3)
+
+NMS_IOU = 0.3  # OpenCV's and CenterFace's own default: boxes that overlap more are one face
+MOST_FACES = 5000
+SMALLEST_SIDE = 64  # both networks reduce by 32; below two cells there is nothing to see
+
+
+class Detector(Protocol):
+    """Finds faces. ``name`` and ``sha256`` say which network it is."""
+
+    name: str
+    sha256: str
+
+    def detect(self, picture: Picture) -> tuple[Detection, ...]:
+        """All faces with at least the threshold's score, in pixels of ``picture``."""
+
+
+def open_detector(model: Model, threshold: float) -> Detector:
+    """Load a network.
+
+    Raises:
+        EyeError: ``model_refused``: OpenCV cannot read it.
+    """
+    try:
+        return CenterFace(model, threshold) if model.known.detector == "centerface" else YuNet(model, threshold)
+    except cv2.error as error:
+        raise EyeError("model_refused", f"OpenCV cannot read {model.path}: {error.err}") from error
+
+
+class YuNet:
+    """``cv2.FaceDetectorYN`` at the picture's own size."""
+
+    def __init__(self, model: Model, threshold: float) -> None:
+        self.name = model.known.detector
+        self.sha256 = model.known.sha256
+        self._net = cv2.FaceDetectorYN.create(str(model.path), "", (320, 320), threshold, NMS_IOU, MOST_FACES)
+
+    def detect(self, picture: Picture) -> tuple[Detection, ...]:
+        """All faces, in pixels of ``picture``."""
+        padded = _padded(picture)
+        self._net.setInputSize((padded.shape[1], padded.shape[0]))
+        _, rows = self._net.detect(padded)
+        # A row: x, y, w, h, five landmarks, score. Source: OpenCV documentation, FaceDetectorYN::detect.
+        return () if rows is None else tuple(_detection(row[:4], row[-1]) for row in rows)
+
+
+class CenterFace:
+    """CenterFace through ``cv2.dnn``. Finds fewer of the small faces than YuNet; better than no number.
+
+    Source of the decoding: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", section 3:
+    a heat map of face centres at a quarter of the size, the logarithm of height and width, and the centre's offset.
+
+    Its scores are lower than YuNet's for the same faces. One threshold in the room config must mean the same with
+    either network, so they are raised to a power that puts 0.4 (all ten group photos exact from 0.25 to 0.45) where
+    YuNet has 0.6 (all ten exact from 0.4 to 0.8).
+    """
+
+    STRIDE = 4
+    POWER = 0.5575  # log 0.6 / log 0.4
+
+    def __init__(self, model: Model, threshold: float) -> None:
+        self.name = model.known.detector
+        self.sha256 = model.known.sha256
+        self._threshold = threshold
+        self._net = cv2.dnn.readNetFromONNX(str(model.path))
+        self._outputs = self._net.getUnconnectedOutLayersNames()
+
+    def detect(self, picture: Picture) -> tuple[Detection, ...]:
+        """All faces, in pixels of ``picture``."""
+        height, width = picture.shape[:2]
+        size = (_up_to_32(width), _up_to_32(height))
+        self._net.setInput(cv2.dnn.blobFromImage(picture, 1.0, size, (0, 0, 0), swapRB=True))
+        heat, scale, offset, _ = _by_channels(self._net.forward(self._outputs))
+        scores = np.clip(heat[0], 0, 1) ** self.POWER
+        rows, columns = np.where(scores >= self._threshold)
+        tall = np.exp(scale[0, rows, columns]) * self.STRIDE
+        wide = np.exp(scale[1, rows, columns]) * self.STRIDE
+        middle_y = (rows + offset[0, rows, columns] + 0.5) * self.STRIDE
+        middle_x = (columns + offset[1, rows, columns] + 0.5) * self.STRIDE
+        boxes = np.stack([middle_x - wide / 2, middle_y - tall / 2, wide, tall], axis=1)
+        boxes *= np.array([width / size[0], height / size[1]] * 2)
+        return self._strongest(boxes, scores[rows, columns])
+
+    def _strongest(self, boxes: NDArray[Any], scores: NDArray[Any]) -> tuple[Detection, ...]:
+        kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self._threshold, NMS_IOU)
+        return tuple(_detection(boxes[i], scores[i]) for i in np.array(kept).flatten())
+
+
+def _detection(box: NDArray[Any], score: Any) -> Detection:
+    x, y, w, h = map(float, box)
+    return Detection(x, y, w, h, float(score))
+
+
+def _by_channels(outputs: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Heat map (1), scale (2), offset (2), landmarks (10), whatever order the engine hands them out in."""
+    maps = [np.asarray(output)[0] for output in outputs]
+    heat = next(each for each in maps if each.shape[0] == 1)
+    scale, offset = (each for each in maps if each.shape[0] == 2)
+    return heat, scale, offset, next(each for each in maps if each.shape[0] == 10)
+
+
+def _up_to_32(side: int) -> int:
+    return max(SMALLEST_SIDE, -(-side // 32) * 32)
+
+
+def _padded(picture: Picture) -> Picture:
+    """A tiny picture on a larger ground, so that a network's reductions leave something."""
+    height, width = picture.shape[:2]
+    if height >= SMALLEST_SIDE and width >= SMALLEST_SIDE:
+        return picture
+    ground = np.zeros((max(height, SMALLEST_SIDE), max(width, SMALLEST_SIDE), 3), np.uint8)
+    ground[:height, :width] = picture
+    return ground
+
+
+def bound_threads(cpu_share: float) -> None:
+    """Let OpenCV use as many threads as the share of cores asks for, one at least."""
+    cv2.setNumThreads(max(1, int(cpu_share + 0.999)))

@@ -1,0 +1,57 @@
+"""From a picture to numbers: the only thing that is ever told about a frame."""
+
+import time
+import zlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from agent.core.events import Detection
+from hw.eye.detector import Detector, Picture
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What was seen in one frame, taken at ``captured_s`` (monotonic seconds).
+
+    ``fingerprint`` is the same for two frames only if they are the same to the last bit.
+    """
+
+    captured_s: float
+    width: int
+    height: int
+    detections: tuple[Detection, ...]
+    detect_ms: float
+    luma_mean: float
+    fingerprint: int
+
+
+class Viewer(Protocol):
+    """Something that looks into a room: a camera with a network, or a script that knows who sits there."""
+
+    detector: str
+    model_sha256: str | None
+
+    def view(self, after_s: float, timeout_s: float) -> View | None:
+        """The newest view that is newer than ``after_s``; None when none came within ``timeout_s``.
+
+        Raises:
+            EyeError: The camera is gone, or in use by another program.
+        """
+
+    def close(self) -> None:
+        """Let go of the camera."""
+
+
+def look(picture: Picture, captured_s: float, detector: Detector) -> View:
+    """Turn a picture into numbers. Takes what the network takes."""
+    began_s = time.perf_counter()
+    detections = detector.detect(picture)
+    detect_ms = (time.perf_counter() - began_s) * 1000
+    # Every fourth pixel is enough: a live sensor's noise changes all of them.
+    sparse = np.ascontiguousarray(picture[::4, ::4])
+    height, width = picture.shape[:2]
+    return View(
+        captured_s, width, height, detections, round(detect_ms, 1), float(sparse.mean()), zlib.crc32(sparse.data)
+    )

@@ -1,0 +1,128 @@
+"""The eye's own loop: look, tell the numbers, wait. Ends when the agent lets go of the socket.
+
+It opens no network and writes no file. The systemd watchdog is fed here, by the loop that works.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agent.core.commands import WatchCamera
+from agent.core.errors import EyeError
+from agent.core.events import EyeAlive, EyeReady, EyeTrouble, FrameSeen
+from hw.eye.protocol import LONGEST_LINE, FromEye, decode_order, encode_event
+from hw.eye.view import View, Viewer
+
+ALIVE_S = 1.0
+NO_FRAMES_S = 10.0
+ORDER_WITHIN_S = 30.0
+PR_SET_PDEATHSIG = 1  # source: prctl(2)
+
+OpenViewer = Callable[[WatchCamera, dict[str, Any] | None], Viewer]
+
+
+class AgentLeft(Exception):  # noqa: N818 # an end, not an error
+    """The agent let go of the socket: the eye's work is over."""
+
+
+def serve(end: socket.socket, open_viewer: OpenViewer, feed_watchdog: Callable[[], None]) -> None:
+    """Take one order from the agent and work on it until the agent leaves. Returns then; never raises for the world."""
+    try:
+        order, film = _receive_order(end)
+        _send(end, EyeAlive(order.watch))
+        try:
+            _work(end, order, open_viewer(order, film), feed_watchdog)
+        except EyeError as error:
+            _send(end, EyeTrouble(order.watch, error.reason, str(error)))
+    except (AgentLeft, OSError):
+        return
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process when its parent does, also while a driver holds it. Source: prctl(2)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == 1:  # the parent was faster
+        os._exit(0)
+
+
+def _receive_order(end: socket.socket) -> tuple[WatchCamera, dict[str, Any] | None]:
+    end.settimeout(ORDER_WITHIN_S)
+    line = b""
+    while not line.endswith(b"\n"):
+        part = end.recv(65536)
+        if not part or len(line) > LONGEST_LINE:
+            raise AgentLeft
+        line += part
+    # Sending must not wait for an agent that reads no more.
+    end.settimeout(5)
+    return decode_order(line)
+
+
+@dataclass(slots=True)
+class Sameness:
+    """For how long a camera has been giving the same picture to the last bit."""
+
+    fingerprint: int | None = None
+    since_s: float = 0.0
+
+    def add(self, view: View) -> float:
+        """Take a view in; returns the seconds, 0 for a picture that is new."""
+        if view.fingerprint != self.fingerprint:
+            self.fingerprint, self.since_s = view.fingerprint, view.captured_s
+        return view.captured_s - self.since_s
+
+
+def _work(end: socket.socket, order: WatchCamera, viewer: Viewer, feed_watchdog: Callable[[], None]) -> None:
+    _send(end, EyeReady(order.watch, viewer.detector, viewer.model_sha256))
+    sameness = Sameness()
+    last_s = time.monotonic()
+    while True:
+        began_s = time.monotonic()
+        view = viewer.view(last_s, ALIVE_S)
+        feed_watchdog()
+        if view is None:
+            _send(end, EyeAlive(order.watch))
+            if time.monotonic() - last_s > NO_FRAMES_S:
+                raise EyeError("no_frames", f"the camera at {order.node} gave no frame for {NO_FRAMES_S:.0f} s")
+            continue
+        last_s = view.captured_s
+        _send(end, _report(order, view, sameness.add(view)))
+        _rest(end, order, began_s + pause_s(order, view.detect_ms), feed_watchdog)
+
+
+def pause_s(order: WatchCamera, detect_ms: float) -> float:
+    """From the beginning of one look to the next, in seconds: the interval, longer where the box is too slow for it."""
+    return max(order.interval_s, detect_ms / 1000 / order.cpu_share)
+
+
+def _rest(end: socket.socket, order: WatchCamera, until_s: float, feed_watchdog: Callable[[], None]) -> None:
+    while (left_s := until_s - time.monotonic()) > 0:
+        readable, _, _ = select.select([end], [], [], min(left_s, ALIVE_S))
+        if readable:
+            raise AgentLeft  # an agent says nothing after its order: what can be read is the end
+        feed_watchdog()
+        if left_s > ALIVE_S:
+            _send(end, EyeAlive(order.watch))
+
+
+def _report(order: WatchCamera, view: View, same_s: float) -> FrameSeen:
+    return FrameSeen(
+        watch=order.watch,
+        captured_s=view.captured_s,
+        width=view.width,
+        height=view.height,
+        detections=view.detections,
+        detect_ms=view.detect_ms,
+        luma_mean=round(view.luma_mean, 1),
+        same_s=round(same_s, 1),
+    )
+
+
+def _send(end: socket.socket, event: FromEye) -> None:
+    end.sendall(encode_event(event))

@@ -1,0 +1,139 @@
+"""The box itself: the figures of the topic ``health``, and whether its clock can be believed."""
+
+import ctypes
+import logging
+import socket
+import time
+from pathlib import Path
+
+import psutil
+
+log = logging.getLogger("diemcau.host")
+
+Figures = dict[str, float | int | bool | str | None]
+
+# Bits of the firmware's get_throttled word. Source: raspberrypi.com documentation, "vcgencmd get_throttled".
+UNDERVOLTAGE_NOW, FREQUENCY_CAPPED, THROTTLED_NOW = 1 << 0, 1 << 1, 1 << 2
+THROTTLED_FILE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+# Source: adjtimex(2): the kernel's own word on whether something disciplines the clock.
+STA_UNSYNC = 0x40
+MODEL_FILES = (Path("/proc/device-tree/model"), Path("/sys/class/dmi/id/product_name"))
+SERIAL_FILE = Path("/proc/device-tree/serial-number")
+
+
+class PsutilHost:
+    """Reads the box through psutil and the firmware's sysfs. ``disk`` is the folder whose free space matters."""
+
+    def __init__(self, disk: Path) -> None:
+        self._disk = disk
+        psutil.cpu_percent(None)  # the first call only sets the mark from which the next one measures
+
+    def read(self) -> Figures:
+        """All figures; None where one is not known. Thread: agent thread; a few milliseconds."""
+        memory = psutil.virtual_memory()
+        throttled = _throttled()
+        return {
+            "cpu_share": round(psutil.cpu_percent(None) / 100, 3),
+            "temperature_c": _temperature_c(),
+            "throttled": None if throttled is None else bool(throttled & (FREQUENCY_CAPPED | THROTTLED_NOW)),
+            "undervoltage": None if throttled is None else bool(throttled & UNDERVOLTAGE_NOW),
+            "memory_used_bytes": memory.total - memory.available,
+            "memory_total_bytes": memory.total,
+            "disk_free_bytes": _disk_free(self._disk),
+            "uptime_s": round(time.clock_gettime(time.CLOCK_BOOTTIME), 1),
+            "address": _address(),
+        }
+
+
+def hardware() -> str | None:
+    """What the box is (``Raspberry Pi 4 Model B Rev 1.5``), or None."""
+    return next(filter(None, map(_line, MODEL_FILES)), None)
+
+
+def serial() -> str | None:
+    """The board's serial number, or None."""
+    return _line(SERIAL_FILE)
+
+
+def boot_id() -> str:
+    """The kernel's UUID of this boot; empty where there is none."""
+    return _line(Path("/proc/sys/kernel/random/boot_id")) or ""
+
+
+class _Timex(ctypes.Structure):
+    # Larger than the kernel's struct timex on every architecture; only `modes` and `status` are read here.
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 256),
+    )
+
+
+class SyncWatch:
+    """Whether the kernel's clock is synchronised. Asked often, so the answer is kept for a moment. Thread: any."""
+
+    KEEP_S = 5.0
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._asked_s = float("-inf")
+        self._synced = False
+
+    def __call__(self) -> bool:
+        """True when wall-clock time can be believed."""
+        now_s = time.monotonic()
+        if now_s - self._asked_s > self.KEEP_S:
+            self._asked_s = now_s
+            self._synced = self._ask()
+        return self._synced
+
+    def _ask(self) -> bool:
+        timex = _Timex()  # modes = 0: read only
+        return self._libc.adjtimex(ctypes.byref(timex)) >= 0 and not timex.status & STA_UNSYNC
+
+
+def _line(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip("\0\n ") or None
+    except OSError:
+        return None
+
+
+def _throttled() -> int | None:
+    text = _line(THROTTLED_FILE)
+    try:
+        return int(text, 16) if text else None
+    except ValueError:
+        return None
+
+
+def _temperature_c() -> float | None:
+    for readings in psutil.sensors_temperatures().values():
+        for reading in readings:
+            if reading.current:
+                return round(float(reading.current), 1)
+    return None
+
+
+def _disk_free(folder: Path) -> int | None:
+    try:
+        return int(psutil.disk_usage(str(folder)).free)
+    except OSError:
+        return None
+
+
+def _address() -> str | None:
+    """The address that a packet to the outside would carry. Nothing is sent: connecting a datagram socket only routes.
+
+    192.0.2.1 is reserved for documents (RFC 5737), so nobody is meant by it.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        try:
+            end.connect(("192.0.2.1", 9))
+            return str(end.getsockname()[0])
+        except OSError:
+            return None

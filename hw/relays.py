@@ -1,0 +1,88 @@
+"""Named loads on GPIO pins, through gpiozero on whichever pin factory ``bootstrap`` chose.
+
+A relay is taken at the level that it has: ``initial_value=None`` with ``hw.lines`` moves nothing. Closing closes the
+line and drives nothing; what the kernel then does with the pin is written down in ``hw.lines``.
+"""
+
+import logging
+from typing import Any
+
+import gpiozero
+
+from agent.core.config import LoadSection
+from agent.core.errors import RelayError
+from agent.core.events import LoadState
+
+log = logging.getLogger("diemcau.relays")
+
+
+class GpioRelays:
+    """The switched loads. A line that cannot be had leaves its load ``unknown``; the others work.
+
+    Args:
+        loads: Name, pin and polarity of each.
+        factory: gpiozero pin factory; stays the caller's to close.
+    """
+
+    def __init__(self, loads: tuple[LoadSection, ...], factory: Any) -> None:
+        self._loads = loads
+        self._factory = factory
+        self._devices: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Take every line as it is. A line that cannot be had is logged and tried again when it is switched."""
+        for load in self._loads:
+            try:
+                self._take(load)
+            except RelayError as error:
+                log.error("%s", error)
+
+    def states(self) -> dict[str, LoadState]:
+        """What every line reads back now. Thread: agent thread."""
+        return {load.name: self._state(load.name) for load in self._loads}
+
+    def set(self, load: str, on: bool) -> None:
+        """Energise or release one load.
+
+        Args:
+            load: Name as in the config.
+            on: True energises the load, whatever the wiring polarity.
+
+        Raises:
+            RelayError: The line could not be had or driven, or reads back otherwise; the real state is unknown.
+
+        Thread: agent thread only; returns before the contact has moved.
+        """
+        device = self._devices.get(load) or self._take(next(one for one in self._loads if one.name == load))
+        try:
+            (device.on if on else device.off)()
+            reads_on = bool(device.value)
+        except (gpiozero.GPIOZeroError, OSError) as error:
+            raise RelayError(f"load {load} could not be switched: {error}") from error
+        if reads_on != on:
+            raise RelayError(f"load {load} was switched {'on' if on else 'off'} but its line reads back otherwise")
+
+    def close(self) -> None:
+        """Let go of the lines. Drives nothing."""
+        while self._devices:
+            self._devices.popitem()[1].close()
+
+    def _take(self, load: LoadSection) -> Any:
+        try:
+            device = gpiozero.OutputDevice(
+                load.pin, active_high=load.active_high, initial_value=None, pin_factory=self._factory
+            )
+        except (gpiozero.GPIOZeroError, OSError) as error:
+            raise RelayError(f"load {load.name} on pin {load.pin} cannot be had: {error}") from error
+        self._devices[load.name] = device
+        return device
+
+    def _state(self, name: str) -> LoadState:
+        device = self._devices.get(name)
+        if device is None:
+            return "unknown"
+        try:
+            return "on" if device.value else "off"
+        except (gpiozero.GPIOZeroError, OSError) as error:
+            log.error("load %s cannot be read: %s", name, error)
+            return "unknown"
