@@ -198,6 +198,9 @@ def _hardware(options: RunOptions, config: RoomConfig, inbox: Inbox, parts: Exit
     film = Film(script=script, started_s=time.monotonic(), speed=options.speed, boxes_only=options.speed > 1)
     factory = MockFactory()
     parts.callback(factory.close)
+    for load in config.power.loads:
+        # As the board's resistors and the firmware leave it: a load that nobody switched yet is released.
+        factory.pin(load.pin).output_with_state(not load.active_high)
     # gpiozero's mock has no debouncing; its presses do not bounce either.
     return Hardware(factory, SimulatedUsb(config.checks, inbox), film, debounce=False)
 

@@ -1,6 +1,7 @@
 """A broker of our own on this machine: Debian's mosquitto on loopback, with a config made for it."""
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -11,15 +12,17 @@ from agent.adapters.processes import spawn, stop
 from agent.core.errors import DemoError
 
 READY_WITHIN_S = 10.0
+SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin"  # not in every user's PATH
 CONFIG = """\
 # Made for one run; the data goes with the folder.
 listener {port} 127.0.0.1
-allow_anonymous true
+user {user}
 persistence false
 max_packet_size 131072
 max_queued_messages 10000
 {extra}
 """
+ANYBODY = "allow_anonymous true"  # on loopback, for one run
 
 
 class Mosquitto:
@@ -28,13 +31,13 @@ class Mosquitto:
     Args:
         folder: Temporary; holds config and log.
         port: 0: a free one.
-        extra: More lines of configuration.
+        extra: More lines of configuration; default: whoever reaches the port may do everything.
 
     Raises:
         DemoError: There is no mosquitto, or the port is taken.
     """
 
-    def __init__(self, folder: Path, port: int = 0, extra: str = "") -> None:
+    def __init__(self, folder: Path, port: int = 0, extra: str = ANYBODY) -> None:
         self._folder, self._extra = folder, extra
         self._program = program()
         self._wanted = port
@@ -48,8 +51,9 @@ class Mosquitto:
 
     def start(self) -> None:
         """Start it, and return when it listens."""
-        for _ in range(3):  # a free port can be taken between looking and listening
-            self.port = self._wanted or free_port()
+        for attempt in range(3):  # a free port can be taken between looking and listening
+            # Started again, it keeps its port: its clients come back to it.
+            self.port = self._wanted or (self.port if self.port and not attempt else free_port())
             if self._wanted and not is_free(self._wanted):
                 raise DemoError(f"port {self._wanted} is in use: choose another one with --port, or leave it out")
             if self._try():
@@ -71,9 +75,8 @@ class Mosquitto:
 
     def _try(self) -> bool:
         config = self._folder / "mosquitto.conf"
-        config.write_text(CONFIG.format(port=self.port, extra=self._extra))
+        config.write_text(CONFIG.format(port=self.port, user=_user(), extra=self._extra))
         with (self._folder / "mosquitto.log").open("ab") as output:
-            # As root mosquitto would become the user mosquitto, who cannot read our folder.
             argv = [self._program, "-c", str(config)]
             self._process = spawn(argv, subprocess.DEVNULL, output)
         until_s = time.monotonic() + READY_WITHIN_S
@@ -89,9 +92,14 @@ class Mosquitto:
         return lines[-1] if lines else "it said nothing"
 
 
+def _user() -> str:
+    """Who runs it: as root it would otherwise become the user mosquitto, who cannot read our folder."""
+    return pwd.getpwuid(os.geteuid()).pw_name
+
+
 def program() -> str:
-    """Path of mosquitto. Raises DemoError. Debian puts it into /usr/sbin, which is not in every user's PATH."""
-    path = shutil.which("mosquitto", path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
+    """Path of mosquitto. Raises DemoError."""
+    path = shutil.which("mosquitto", path=os.environ.get("PATH", "") + os.pathsep + SYSTEM_FOLDERS)
     if path is None:
         raise DemoError("there is no mosquitto on this machine: sudo apt-get install mosquitto")
     return path

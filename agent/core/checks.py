@@ -15,13 +15,18 @@ KINDS = {"usb-camera": "camera", "usb-microphone": "microphone"}
 
 @dataclass(frozen=True, slots=True)
 class CheckState:
-    """One check: ``since_s`` when it began to say so, ``seen_s`` when it last said anything (monotonic)."""
+    """One check: ``since_s`` when it began to say so, ``seen_s`` when it last said anything (monotonic).
+
+    ``is_live``: what it said holds until it says something else (the bus tells every change); otherwise it is an answer
+    of one moment, that may be older than what one wants to prove with it.
+    """
 
     state: Literal["ok", "failed", "unknown"] = "unknown"
     reason: str | None = None
     since_s: float = 0.0
     seen_s: float = 0.0
     node: str = ""
+    is_live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,9 @@ class Checks:
     by_name: dict[str, CheckState] = field(default_factory=dict)
 
     def is_ok(self, name: str, since_s: float = 0.0) -> bool:
-        """True when the check is ok and said so at ``since_s`` or later."""
-        check = self.by_name.get(name)
-        return check is not None and check.state == "ok" and check.seen_s >= since_s
+        """True when the check is ok now, and not only was so before ``since_s``."""
+        check = self.of(name)
+        return check.state == "ok" and (check.is_live or check.seen_s >= since_s)
 
     def of(self, name: str) -> CheckState:
         """The check's state; unknown for one that has not answered yet."""
@@ -56,8 +61,8 @@ def handle(checks: Checks, event: Event, now_s: float, config: RoomConfig) -> Ch
 def _present(check: CheckSection, devices: tuple[UsbDevice, ...]) -> CheckState:
     for device in devices:
         if matches(check, device):
-            return CheckState("ok", node=device.node)
-    return CheckState("failed", "missing")
+            return CheckState("ok", node=device.node, is_live=True)
+    return CheckState("failed", "missing", is_live=True)
 
 
 def matches(check: CheckSection, device: UsbDevice) -> bool:

@@ -467,22 +467,45 @@ def test_a_callback_may_close_its_own_device_and_factory(sim: SimChip) -> None:
         assert Button(BUTTON, pin_factory=next_factory).is_pressed is False  # its pull-up is new
 
 
-def test_changes_while_nobody_listened_are_not_reported_later(sim: SimChip, factory: LineFactory) -> None:
+def test_only_the_edges_that_were_asked_for_are_reported(sim: SimChip, factory: LineFactory) -> None:
     pin, levels = factory.pin(BUTTON), []
 
     def changed(ticks: float, state: int) -> None:
         levels.append(state)
 
-    pin.function, pin.pull = "input", "up"
-    for edges, expected in (("both", [0, 1]), ("falling", [0]), ("rising", [1])):
+    pin.function, pin.pull, pin.when_changed = "input", "up", changed
+    for edges, expected in {"both": [0, 1], "falling": [0], "rising": [1], "none": []}.items():
         levels.clear()
-        pin.edges, pin.when_changed = edges, changed
+        pin.edges = edges
         sim.pull(BUTTON, up=False)
         sim.pull(BUTTON, up=True)
-        wait_until(lambda: levels == expected)  # noqa: B023 - waited for within the loop
-        pin.when_changed = None
-        sim.pull(BUTTON, up=False)
-        sim.pull(BUTTON, up=True)
+        time.sleep(0.1)
+        assert levels == expected
+
+
+def test_changes_of_before_are_no_news_for_the_next_callback(sim: SimChip, factory: LineFactory) -> None:
+    busy, go_on, levels = threading.Event(), threading.Event(), []
+    slow, pin = Button(BUTTON + 1, pin_factory=factory), factory.pin(BUTTON)
+
+    def block() -> None:
+        busy.set()
+        go_on.wait(5)
+
+    def changed(ticks: float, state: int) -> None:
+        levels.append(state)
+
+    slow.when_pressed = block
+    sim.pull(BUTTON, up=True)
+    pin.function, pin.pull, pin.when_changed = "input", "floating", changed  # with a bias gpio-sim would pull it anew
+    sim.pull(BUTTON + 1, up=False)
+    assert busy.wait(5)  # from here on the edges wait in the kernel
+    sim.pull(BUTTON, up=False)
+    pin.when_changed = None
+    pin.when_changed = changed
+    sim.pull(BUTTON, up=True)
+    go_on.set()
+    wait_until(lambda: levels)
+    assert levels == [1]
 
 
 def test_a_chip_that_vanishes_is_said_in_one_sentence(

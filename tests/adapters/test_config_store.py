@@ -1,0 +1,74 @@
+"""Whatever is broken, there is always a config to run."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.config_store import LAST_GOOD, load_centre, load_identity, load_room
+from agent.core.config import RoomConfig
+from agent.core.errors import ConfigError
+
+GOOD = '[site]\nname = "Huyện Nam Sách"\n'
+
+
+def test_the_first_start_takes_the_room_file_and_keeps_it(tmp_path: Path) -> None:
+    (tmp_path / "room.toml").write_text(GOOD, encoding="utf-8")
+    state = tmp_path / "state"
+    assert load_room(state, tmp_path / "room.toml").config.site.name == "Huyện Nam Sách"
+    (tmp_path / "room.toml").unlink()
+    again = load_room(state, tmp_path / "room.toml")
+    assert again.config.site.name == "Huyện Nam Sách"
+    assert again.problems == ()
+
+
+def test_later_starts_do_not_look_at_the_room_file(tmp_path: Path) -> None:
+    (tmp_path / "room.toml").write_text(GOOD, encoding="utf-8")
+    load_room(tmp_path, tmp_path / "room.toml")
+    (tmp_path / "room.toml").write_text('[site]\nname = "other"\n')
+    assert load_room(tmp_path, tmp_path / "room.toml").config.site.name == "Huyện Nam Sách"
+
+
+def test_without_any_file_the_safe_one_runs(tmp_path: Path) -> None:
+    loaded = load_room(tmp_path, None)
+    assert loaded.config == RoomConfig()
+    assert loaded.problems == ()
+    assert loaded.config.power.loads == ()
+
+
+def test_a_broken_room_file_gives_the_safe_one_and_all_problems(tmp_path: Path) -> None:
+    (tmp_path / "room.toml").write_text('[sit]\n[power]\nrestore = "lst"\n')
+    loaded = load_room(tmp_path, tmp_path / "room.toml")
+    assert loaded.config == RoomConfig()
+    said = " ".join(map(str, loaded.problems))
+    assert "did you mean site?" in said
+    assert "did you mean last?" in said
+    assert "room.toml" in said
+    assert not (tmp_path / LAST_GOOD).exists()
+
+
+def test_a_damaged_last_good_one_is_named_and_the_room_file_takes_its_place(tmp_path: Path) -> None:
+    (tmp_path / "room.toml").write_text(GOOD, encoding="utf-8")
+    (tmp_path / LAST_GOOD).write_text('{"site": ')
+    loaded = load_room(tmp_path, tmp_path / "room.toml")
+    assert loaded.config.site.name == "Huyện Nam Sách"
+    assert LAST_GOOD in str(loaded.problems[0])
+
+
+def test_a_state_folder_that_cannot_be_written_is_a_problem_not_an_end(tmp_path: Path) -> None:
+    (tmp_path / "room.toml").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "file").write_text("")
+    loaded = load_room(tmp_path / "file", tmp_path / "room.toml")
+    assert loaded.config.site.name == "Huyện Nam Sách"
+    assert "cannot be kept" in str(loaded.problems[0])
+
+
+@pytest.mark.parametrize("load", [load_identity, load_centre])
+def test_a_missing_file_says_what_to_do(tmp_path: Path, load: "object") -> None:
+    with pytest.raises(ConfigError, match="create it, or name another one"):
+        load(tmp_path / "nobody.toml")  # type: ignore[operator]
+
+
+def test_a_file_that_is_no_text_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "agent.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"agent\.toml"):
+        load_identity(tmp_path / "agent.toml")

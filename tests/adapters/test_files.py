@@ -1,0 +1,24 @@
+"""The old text or the new one, never a mixture."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.files import write_durably
+
+
+def test_a_file_is_replaced_as_a_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "room.json"
+    write_durably(path, "old")
+    write_durably(path, "new, với chữ Việt")
+    assert path.read_text(encoding="utf-8") == "new, với chữ Việt"
+    assert [each.name for each in path.parent.iterdir()] == ["room.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_text_and_no_rest(tmp_path: Path) -> None:
+    path = tmp_path / "room.json"
+    write_durably(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_durably(path, "half" * 100_000 + "\ud800")
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["room.json"]

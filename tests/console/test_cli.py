@@ -1,0 +1,149 @@
+"""The command line: one clear sentence and the right exit code."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agent.adapters.mosquitto import Mosquitto, free_port
+from tests.conftest import wait_for
+
+
+def diemcau(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "agent", *arguments],
+        capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def complaint(result: "subprocess.CompletedProcess[str]") -> str:
+    """The one sentence on standard error."""
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["eye"], ["count"], ["demo"], ["watch"]])
+def test_every_command_explains_itself(command: list[str]) -> None:
+    result = diemcau(*command, "--help")
+    assert result.returncode == 0
+    assert "Usage: diemcau" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["run", "--no-such-flag"], 78),
+        (["run", "--state"], 78),
+        (["count"], 2),
+        (["count", "x.jpg", "--fps", "often"], 2),
+        (["demo", "--sites", "0"], 2),
+        (["no-such-command"], 2),
+    ],
+)
+def test_wrong_use_has_its_own_exit_code(arguments: list[str], code: int) -> None:
+    result = diemcau(*arguments)
+    assert result.returncode == code
+    assert "--help" in complaint(result)
+
+
+def test_watch_without_a_broker_says_so() -> None:
+    result = diemcau("watch", "--broker", f"mqtt://127.0.0.1:{free_port()}")
+    assert result.returncode == 1
+    assert "start it, or correct the address" in complaint(result)
+
+
+def test_watch_refuses_plain_text_to_another_machine() -> None:
+    result = diemcau("watch", "--broker", "mqtt://broker.example:1883")
+    assert result.returncode == 1
+    assert "use mqtts://broker.example:8883" in complaint(result)
+
+
+def test_watch_without_its_file_says_what_to_do(tmp_path: Path) -> None:
+    result = diemcau("watch", "--centre", str(tmp_path / "centre.toml"))
+    assert result.returncode == 1
+    assert "create it, or name another one" in complaint(result)
+
+
+def test_a_refusing_broker_is_one_sentence_for_watch(tmp_path: Path, mosquitto_program: str) -> None:
+    (tmp_path / "passwords").write_text("")
+    strict = Mosquitto(tmp_path, extra=f"allow_anonymous false\npassword_file {tmp_path / 'passwords'}")
+    try:
+        strict.start()
+        result = diemcau("watch", "--broker", strict.url)
+    finally:
+        strict.close()
+    assert result.returncode == 1
+    assert "refuses this user" in complaint(result)
+
+
+def test_demo_without_mosquitto_says_what_to_install(tmp_path: Path) -> None:
+    code = "import agent.adapters.mosquitto as m, agent.__main__ as a; m.SYSTEM_FOLDERS = ''; a.main(['demo'])"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=False, env={**os.environ, "PATH": str(tmp_path)},
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "apt-get install mosquitto" in complaint(result)
+
+
+def test_demo_on_a_port_in_use_says_so(mosquitto_program: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = diemcau("demo", "--sites", "1", "--port", str(taken.getsockname()[1]))
+    assert result.returncode == 1
+    assert "is in use" in complaint(result)
+
+
+def test_a_script_with_mistakes_ends_a_simulation_with_all_of_them(tmp_path: Path) -> None:
+    script = tmp_path / "script.toml"
+    script.write_text('sed = 1\n[[cues]]\nat_s = 1\ndo = "pres"\n')
+    result = diemcau("run", "--state", str(tmp_path), "--config", str(tmp_path / "none"), "--simulate", str(script))
+    assert result.returncode == 1
+    assert "did you mean seed?" in result.stderr
+    assert "did you mean press?" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_small_demo_follows_the_truth_and_leaves_nothing_behind(tmp_path: Path, mosquitto_program: str) -> None:
+    result = diemcau("demo", "--sites", "2", "--speed", "10", "--for", "25", "--json", TMPDIR=str(tmp_path))
+    assert result.returncode == 0
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    last = {line["site"]: line for line in lines}
+    assert set(last) == {"ubnd-tinh", "hai-duong"}
+    for line in last.values():
+        assert line["power"] == "on"
+        assert line["detector"] == "simulated"
+        assert abs(line["value"] - line["truth"]) <= 0.1 * line["truth"] + 1
+        assert line["summoned"] >= line["truth"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_demo_that_is_ended_leaves_no_process(tmp_path: Path, mosquitto_program: str, number: int) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "agent", "demo", "--sites", "2", "--speed", "10", "--json"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert demo.stdout is not None
+    demo.stdout.readline()
+    family = psutil.Process(demo.pid).children(recursive=True)
+    assert len(family) >= 3  # a broker and two agents
+    demo.send_signal(number)
+    demo.communicate(timeout=60)
+    gone = lambda one: not one.is_running() or one.status() == psutil.STATUS_ZOMBIE  # noqa: E731
+    wait_for(lambda: all(gone(one) for one in family), "nobody is left")
+    if number != signal.SIGKILL:
+        assert demo.returncode == 0
+        assert list(tmp_path.iterdir()) == []

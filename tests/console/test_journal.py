@@ -1,0 +1,20 @@
+"""A name from outside cannot forge a line of the log or colour a terminal."""
+
+import logging
+
+import pytest
+
+from agent.console.journal import OneLine
+
+
+@pytest.mark.parametrize("text", ["a\nERROR forged", "\x1b[31mred", "\x9b0m", "\u2028next", "\0"])
+def test_control_characters_are_escaped(text: str) -> None:
+    record = logging.LogRecord("x", logging.INFO, "f", 1, "device %s", (text,), None)
+    line = OneLine("%(levelname)s %(message)s").format(record)
+    assert line.isprintable()
+    assert len(line.splitlines()) == 1
+
+
+def test_vietnamese_stays_readable() -> None:
+    record = logging.LogRecord("x", logging.INFO, "f", 1, "Thị xã Chí Linh", (), None)
+    assert OneLine("%(message)s").format(record) == "Thị xã Chí Linh"
