@@ -17,6 +17,8 @@ UNDERVOLTAGE_NOW, FREQUENCY_CAPPED, THROTTLED_NOW = 1 << 0, 1 << 1, 1 << 2
 THROTTLED_FILE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 # Source: adjtimex(2): the kernel's own word on whether something disciplines the clock.
 STA_UNSYNC = 0x40
+# Source: systemd-timesyncd(8): there since the clock was synchronised.
+TIMESYNC_FILE = Path("/run/systemd/timesync/synchronized")
 MODEL_FILES = (Path("/proc/device-tree/model"), Path("/sys/class/dmi/id/product_name"))
 SERIAL_FILE = Path("/proc/device-tree/serial-number")
 
@@ -93,7 +95,10 @@ class SyncWatch:
 
     def _ask(self) -> bool:
         timex = _Timex()  # modes = 0: read only
-        return self._libc.adjtimex(ctypes.byref(timex)) >= 0 and not timex.status & STA_UNSYNC
+        if self._libc.adjtimex(ctypes.byref(timex)) < 0:
+            # A hardened unit (ProtectClock=) forbids even the reading.
+            return TIMESYNC_FILE.exists()
+        return not timex.status & STA_UNSYNC
 
 
 def _line(path: Path) -> str | None:

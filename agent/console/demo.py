@@ -25,7 +25,7 @@ from agent.console.watch import Watch
 from agent.core.contract import Conference, Headcount
 from agent.core.identity import broker_at
 
-TITLE = "diemcau — hội nghị thử / demo   ↑↓ chọn / choose · Enter nhấn nút / press · h giữ / hold · q thoát / quit"
+TITLE = "diemcau — hội nghị thử / demo\n↑↓ chọn / choose · Enter nhấn nút / press · h giữ / hold · q thoát / quit"
 
 
 @dataclass(slots=True)
@@ -62,10 +62,10 @@ class Score:
         wrong = sum(abs(value - truth) for value, truth, _ in self.last.values())
         people = sum(truth for _, truth, _ in self.last.values())
         detectors = ", ".join(sorted({detector for _, _, detector in self.last.values()}))
-        share = f", {wrong / people:.1%} / thực tế of the truth" if people else ""
+        share = f" ({wrong / people:.1%})" if people else ""
         return (
             f"Mạng đếm / counted by: {detectors}. Điểm cầu / sites counted: {len(self.last)}/{sites}. "
-            f"Sai số / error: {wrong} / {people} người people{share}."
+            f"Sai số / error: {wrong} trên / of {people} người / people{share}."
         )
 
 
