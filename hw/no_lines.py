@@ -13,6 +13,10 @@ class NoLines(Factory):  # type: ignore[misc]  # gpiozero has no types
         super().__init__()
         self._reason = reason
 
+    def reserve_pins(self, requester: Any, *names: Any) -> None:
+        """The first thing that every gpiozero device asks for. Raises PinError."""
+        raise PinError(self._reason)
+
     def pin(self, name: Any) -> Any:
         """Raises PinError."""
         raise PinError(self._reason)
