@@ -14,6 +14,7 @@ import click
 from agent import __version__
 from agent.console.cli import demo, watch
 from agent.console.journal import set_up_logging
+from agent.console.options import FiniteRange
 from agent.core.config import Zones, parse_zones
 from agent.core.errors import AgentError
 
@@ -41,7 +42,7 @@ def cli() -> None:
     metavar="[SCRIPT]",
     help="Simulate pins, USB and camera, by a script (TOML or JSON) or a built-in one. Enter presses the button.",
 )
-@click.option("--speed", default=1.0, type=click.FloatRange(1, 1000), hidden=True)
+@click.option("--speed", default=1.0, type=FiniteRange(1, 1000), hidden=True)
 def run(config: str, state: str, room: str | None, simulate: str | None, speed: float) -> int:
     """Run the agent of this site until SIGTERM. Stopping it moves no relay."""
     from agent.bootstrap import RunOptions, run_agent
@@ -65,21 +66,19 @@ def eye() -> int:
 @click.argument("source")
 @click.option(
     "--fps",
-    type=click.FloatRange(0.001, 1000),
+    type=FiniteRange(0.001, 1000),
     default=None,
     help="Folder: its frame rate (1). Video: how many frames a second to look at (all).",
 )
 @click.option(
     "--window",
     "window_s",
-    type=click.FloatRange(0, 3600),
+    type=FiniteRange(0, 3600),
     default=None,
     help="Seconds that one headcount is made from; 0: each frame by itself.  [default: 0 for one picture, else 90]",
 )
 @click.option("--zones", type=str, default=None, help="TOML file with `include` and `exclude` polygons.")
-@click.option(
-    "--threshold", type=click.FloatRange(0.1, 0.99), default=0.6, show_default=True, help="Least score of a face."
-)
+@click.option("--threshold", type=FiniteRange(0.1, 0.99), default=0.6, show_default=True, help="Least score of a face.")
 @click.option(
     "--annotate",
     type=str,
@@ -102,7 +101,7 @@ def count(
     from agent.console.count import Count, print_count
 
     polygons = _zones(zones) if zones else Zones()
-    counting = open_counting(source, fps, threshold, Path(annotate) if annotate else None)
+    counting = open_counting(source, fps, threshold, Path(annotate) if annotate else None, polygons)
     if window_s is None:
         window_s = 0.0 if counting.is_single else 90.0
     return print_count(Count(counting, window_s, threshold, polygons), as_json, complain)
@@ -126,6 +125,9 @@ def complain(sentence: str) -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point. Every error that is not a bug of ours is one sentence, without a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments:
+        click.echo(cli.get_help(click.Context(cli, info_name="diemcau")), err=True)
+        sys.exit(WRONG_USE)
     try:
         code = cli.main(arguments, prog_name="diemcau", standalone_mode=False)
     except click.UsageError as error:

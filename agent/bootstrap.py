@@ -21,12 +21,12 @@ from agent.adapters.agent_db import AgentDb
 from agent.adapters.config_store import load_identity, load_room, read_document
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.service import Service
-from agent.core import reports
+from agent.core import reports, zones
 from agent.core.commands import Publish, ReadHealth, SetRelay, ShowLed, StopEye, WatchCamera
-from agent.core.config import RoomConfig
+from agent.core.config import RoomConfig, Zones
 from agent.core.contract import Payload, Truth
 from agent.core.errors import ConfigError, Problem, RelayError
-from agent.core.events import Event, HealthRead, RelayFailed, RelaySet, Started, Stopping
+from agent.core.events import Detection, Event, FrameSeen, HealthRead, RelayFailed, RelaySet, Started, Stopping
 from agent.core.identity import Identity
 from agent.core.ports import Inbox, Part
 from agent.core.reports import Self
@@ -118,11 +118,16 @@ def run_eye() -> int:
     return 0
 
 
-def open_counting(source: str, fps: float | None, threshold: float, annotate: Path | None) -> "Counting":
+def open_counting(
+    source: str, fps: float | None, threshold: float, annotate: Path | None, polygons: Zones
+) -> "Counting":
     """Open a source for ``diemcau count``. Raises EyeError."""
     from hw.eye.counting import open_counting as open_it
 
-    return open_it(source, fps, threshold, annotate)
+    def counted(frame: FrameSeen) -> tuple[Detection, ...]:
+        return zones.split(frame.detections, frame.width, frame.height, polygons)[0]
+
+    return open_it(source, fps, threshold, annotate, counted)
 
 
 def _mode_of_stdin() -> int:

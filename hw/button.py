@@ -31,6 +31,8 @@ class GpioButton:
 
     def start(self) -> None:
         """Begin to listen. A line that cannot be had is logged: the room can still be switched from the centre."""
+        if self._device is not None:
+            return
         try:
             self._device = gpiozero.Button(
                 self._section.pin,

@@ -29,6 +29,8 @@ class GpioLed:
 
     def start(self) -> None:
         """Take the line, dark."""
+        if self._device is not None:
+            return
         try:
             self._device = gpiozero.LED(self._pin, pin_factory=self._factory)
         except (gpiozero.GPIOZeroError, OSError) as error:
@@ -46,6 +48,7 @@ class GpioLed:
     def close(self) -> None:
         """Dark, and let go of the line."""
         if self._device is not None:
+            self.show("off")
             self._device.close()
             self._device = None
 

@@ -33,7 +33,8 @@ class GpioRelays:
         """Take every line as it is. A line that cannot be had is logged and tried again when it is switched."""
         for load in self._loads:
             try:
-                self._take(load)
+                if load.name not in self._devices:
+                    self._take(load)
             except RelayError as error:
                 log.error("%s", error)
 

@@ -5,6 +5,7 @@ Events are hints: each one makes us look at the whole bus again, and so does a c
 """
 
 import logging
+import re
 import threading
 
 import pyudev
@@ -17,6 +18,7 @@ log = logging.getLogger("diemcau.usb")
 RESCAN_S = 30.0
 SETTLE_S = 0.1  # a plug makes a burst of events; one look after it is enough
 RECEIVE_BUFFER_BYTES = 1 << 20
+CAPTURE = re.compile(r"pcmC(\d+)D\d+c")
 
 
 class UdevWatch:
@@ -94,11 +96,15 @@ def _cameras(context: pyudev.Context) -> list[UsbDevice]:
 
 
 def _microphones(context: pyudev.Context) -> list[UsbDevice]:
+    """USB sound cards that can record: those with a capture stream, ``pcmC0D0c``. A loudspeaker has none."""
+    sound = list(context.list_devices(subsystem="sound"))
+    recording = {match[1] for device in sound if (match := CAPTURE.fullmatch(device.sys_name))}
     microphones = []
-    for card in context.list_devices(subsystem="sound"):
+    for card in sound:
+        number = card.sys_name.removeprefix("card")
         usb = card.find_parent("usb", "usb_device")
-        if usb is not None and card.sys_name.startswith("card"):
-            microphones.append(_device("microphone", usb, f"hw:{card.sys_name.removeprefix('card')}"))
+        if usb is not None and card.sys_name == f"card{number}" and number in recording:
+            microphones.append(_device("microphone", usb, f"hw:{number}"))
     return microphones
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from agent.console.options import FiniteRange
 from agent.core.identity import BrokerSection, broker_at
 
 CENTRE = "/etc/diemcau/centre.toml"
@@ -17,7 +18,7 @@ CENTRE = "/etc/diemcau/centre.toml"
     help="Address of the broker, e.g. mqtt://localhost:1883; plain for this machine only.",
 )
 @click.option("--centre", default=CENTRE, show_default=True, help="File with broker, ca, certificate and key.")
-@click.option("--for", "for_s", type=click.FloatRange(0.1), default=None, metavar="S", help="End after S seconds.")
+@click.option("--for", "for_s", type=FiniteRange(0.1), default=None, metavar="S", help="End after S seconds.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document for each headcount report.")
 def watch(broker: str | None, centre: str, for_s: float | None, as_json: bool) -> int:
     """Bảng trực tiếp các điểm cầu. Live table of the sites."""
@@ -41,10 +42,10 @@ def watch(broker: str | None, centre: str, for_s: float | None, as_json: bool) -
     "--speed",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(1, 1000),
+    type=FiniteRange(1, 1000),
     help="Above 1 the faces come from the script, not from the network.",
 )
-@click.option("--for", "for_s", type=click.FloatRange(1), default=None, metavar="S", help="End after S seconds.")
+@click.option("--for", "for_s", type=FiniteRange(1), default=None, metavar="S", help="End after S seconds.")
 @click.option(
     "--port",
     default=0,

@@ -28,10 +28,12 @@ class Annotator:
     def __init__(self, out: Path, is_single: bool, hider: Detector) -> None:
         self._out, self._is_single, self._hider = out, is_single, hider
 
-    def write(self, number: int, picture: Picture, counted: tuple[Detection, ...]) -> None:
-        """Write frame ``number``. Raises EyeError where the file cannot be written."""
+    def write(
+        self, number: int, picture: Picture, found: tuple[Detection, ...], counted: tuple[Detection, ...]
+    ) -> None:
+        """Write frame ``number``: all faces hidden, a box around those that count. Raises EyeError if it cannot."""
         drawn = picture.copy()
-        for face in (*self._hider.detect(picture), *counted):
+        for face in (*self._hider.detect(picture), *found):
             hide(drawn, face)
         for face in counted:
             left, top, right, bottom = _corners(face, 0.0, drawn)

@@ -9,9 +9,6 @@ import threading
 import time
 from pathlib import Path
 
-# Seconds that a stalled stream may block one read; must be in the environment before OpenCV makes its first capture.
-os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "5")
-
 import cv2
 import numpy as np
 

@@ -1,16 +1,18 @@
 """``diemcau count``: an eye that a person started. Frames stay in here; the numbers go to whoever iterates."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.errors import EyeError
-from agent.core.events import FrameSeen, FrameUnreadable
+from agent.core.events import Detection, FrameSeen, FrameUnreadable
 from hw.eye.annotate import HIDE_THRESHOLD, Annotator
 from hw.eye.detector import bound_threads, open_detector
 from hw.eye.models import require, search
 from hw.eye.sources import Still, open_source
 from hw.eye.view import look
+
+Counted = Callable[[FrameSeen], tuple[Detection, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,9 @@ class Counting:
     frames: Iterator[FrameSeen | FrameUnreadable]
 
 
-def open_counting(source: str, fps: float | None, threshold: float, annotate: Path | None) -> Counting:
+def open_counting(
+    source: str, fps: float | None, threshold: float, annotate: Path | None, counted: Counted
+) -> Counting:
     """Open a source and the network.
 
     Args:
@@ -31,6 +35,7 @@ def open_counting(source: str, fps: float | None, threshold: float, annotate: Pa
         fps: See ``hw.eye.sources.open_source``.
         threshold: The least score of a face.
         annotate: Where to write annotated pictures; None: nowhere.
+        counted: Which faces of a frame count (the zones); the others get no box, and are hidden all the same.
 
     Raises:
         EyeError: The source or the network cannot be used. A network with a wrong digest ends a tool; a box goes on
@@ -55,10 +60,11 @@ def open_counting(source: str, fps: float | None, threshold: float, annotate: Pa
         if still.picture is None:
             return FrameUnreadable(still.t_s, "unreadable", still.problem)
         view = look(still.picture, still.t_s, detector)
-        if annotator is not None:
-            annotator.write(number, still.picture, view.detections)
-        return FrameSeen(
+        frame = FrameSeen(
             0, still.t_s, view.width, view.height, view.detections, view.detect_ms, view.luma_mean, same_s=0.0
         )
+        if annotator is not None:
+            annotator.write(number, still.picture, view.detections, counted(frame))
+        return frame
 
     return Counting(opened.is_single, detector.name, detector.sha256, frames())

@@ -1,9 +1,6 @@
 """Faces in one picture, by YuNet (OpenCV's own detector) or by CenterFace (the fallback). Runs where frames live."""
 
-import os
 from typing import Any, Protocol
-
-os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # before cv2: its warnings are about engines, not about pictures
 
 import cv2
 import numpy as np

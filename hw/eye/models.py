@@ -93,11 +93,16 @@ def search(wanted: str = "", folders: Iterable[Path] | None = None) -> Search:
     if wanted and not any(known.file == wanted for known in KNOWN):
         refused.append(f"{wanted} is no network that this version knows: use one of {_names()}")
     for path, known in candidates:
-        if not path.is_file():
-            continue
-        if _digest(path) == known.sha256:
-            return Search(Model(path, known), tuple(refused))
-        sentence = f"{path} is not the published {known.file} (its SHA-256 differs): delete it and install it again"
+        try:
+            if not path.is_file():
+                continue
+            if _digest(path) == known.sha256:
+                return Search(Model(path, known), tuple(refused))
+            sentence = f"{path} is not the published {known.file} (its SHA-256 differs): delete it and install it again"
+        except PermissionError:
+            continue  # somebody else's folder: for this user there is nothing in it
+        except OSError as error:
+            sentence = f"{path} cannot be read: {error.strerror}"
         if sentence not in refused:
             refused.append(sentence)
     return Search(None, tuple(refused))

@@ -53,7 +53,10 @@ def decode_event(line: bytes) -> FromEye:
 
 
 def _object(line: bytes) -> dict[str, Any]:
-    document = json.loads(line)
+    try:
+        document = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("a line that is nested too deeply") from error
     if not isinstance(document, dict):
         raise ValueError("a line that is no object")
     return document

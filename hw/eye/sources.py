@@ -1,5 +1,6 @@
 """Where ``diemcau count`` takes its pictures from: a picture, a folder of them, a video file, a camera."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from hw.eye.detector import Picture
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
 # A container's frame count is an estimate for some formats; what is missing beyond this is missing.
 CUT_SHARE, CUT_FRAMES = 0.02, 2
+TINY_S = 1e-6  # times of frames are rounded
 CAMERA_TIMEOUT_S = 12.0
 
 JPEG, JPEG_SCAN, JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
-PNG, PNG_END = b"\x89PNG", b"IEND"
+PNG, PNG_DATA, PNG_END = b"\x89PNG", b"IDAT", b"IEND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,13 @@ def open_source(text: str, fps: float | None) -> Source:
     """
     if text.isdigit() or text.startswith("/dev/"):
         return Source(_camera(f"/dev/video{text}" if text.isdigit() else text, fps), is_single=False)
-    path = Path(text)
+    try:
+        return _files(text, Path(text), fps)
+    except OSError as error:
+        raise EyeError("unreadable", f"{text} cannot be read: {error.strerror}") from error
+
+
+def _files(text: str, path: Path, fps: float | None) -> Source:
     if path.is_dir():
         return Source(_folder(path, fps or 1.0), is_single=False)
     if not path.is_file():
@@ -82,7 +90,7 @@ def is_cut_off(raw: bytes) -> bool:
     if raw.startswith(JPEG):
         # Within the compressed data a byte 0xff is always followed by 0, so a marker found there is one.
         return raw.rfind(JPEG_END) < raw.rfind(JPEG_SCAN)
-    return raw.startswith(PNG) and PNG_END not in raw[-64:]
+    return raw.startswith(PNG) and raw.rfind(PNG_END) < raw.rfind(PNG_DATA)
 
 
 def _folder(folder: Path, fps: float) -> Iterator[Still]:
@@ -95,7 +103,7 @@ def _folder(folder: Path, fps: float) -> Iterator[Still]:
 def _video(path: Path, fps: float | None) -> Iterator[Still]:
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
-        raise EyeError("unreadable", f"{path} is neither a picture nor a video that can be read")
+        raise EyeError("unreadable", f"{path} is neither a picture nor a video that can be read: was it cut off?")
     return _frames(path, capture, fps)
 
 
@@ -108,8 +116,9 @@ def _frames(path: Path, capture: cv2.VideoCapture, fps: float | None) -> Iterato
             break
         t_s = max(0.0, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         read += 1
-        if fps is None or t_s >= next_s:
-            next_s += 1 / fps if fps else 0
+        if fps is None or t_s + TINY_S >= next_s:
+            # The next multiple of 1 / fps after this frame: adding up would drift.
+            next_s = (math.floor((t_s + TINY_S) * fps) + 1) / fps if fps else 0.0
             yield Still(t_s, np.asarray(frame, np.uint8))
     capture.release()
     if read == 0:

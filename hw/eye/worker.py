@@ -4,6 +4,7 @@ It opens no network and writes no file. The systemd watchdog is fed here, by the
 """
 
 import ctypes
+import logging
 import os
 import select
 import signal
@@ -18,6 +19,8 @@ from agent.core.errors import EyeError
 from agent.core.events import EyeAlive, EyeReady, EyeTrouble, FrameSeen
 from hw.eye.protocol import LONGEST_LINE, FromEye, decode_order, encode_event
 from hw.eye.view import View, Viewer
+
+log = logging.getLogger("diemcau.eye")
 
 ALIVE_S = 1.0
 NO_FRAMES_S = 10.0
@@ -37,17 +40,29 @@ def serve(end: socket.socket, open_viewer: OpenViewer, feed_watchdog: Callable[[
         order, film = _receive_order(end)
         _send(end, EyeAlive(order.watch))
         try:
-            _work(end, order, open_viewer(order, film), feed_watchdog)
+            _work(end, order, _opened(open_viewer, order, film), feed_watchdog)
         except EyeError as error:
             _send(end, EyeTrouble(order.watch, error.reason, str(error)))
     except (AgentLeft, OSError):
         return
+    except ValueError as error:
+        log.error("the order cannot be read: %s", error)
+
+
+def _opened(open_viewer: OpenViewer, order: WatchCamera, film: dict[str, Any] | None) -> Viewer:
+    try:
+        return open_viewer(order, film)
+    except OSError as error:
+        # A file or device, not the socket: the agent is still there and is told.
+        raise EyeError("unreadable", f"something that the eye needs cannot be read: {error}") from error
 
 
 def die_with_parent() -> None:
     """Have the kernel end this process when its parent does, also while a driver holds it. Source: prctl(2)."""
+    parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:  # the parent was faster
+    # A parent that died before the first line leaves the socket closed, which is seen; one that dies here would not be.
+    if os.getppid() != parent:
         os._exit(0)
 
 
@@ -79,7 +94,14 @@ class Sameness:
 
 
 def _work(end: socket.socket, order: WatchCamera, viewer: Viewer, feed_watchdog: Callable[[], None]) -> None:
-    _send(end, EyeReady(order.watch, viewer.detector, viewer.model_sha256))
+    try:
+        _send(end, EyeReady(order.watch, viewer.detector, viewer.model_sha256))
+        _look_and_tell(end, order, viewer, feed_watchdog)
+    finally:
+        viewer.close()
+
+
+def _look_and_tell(end: socket.socket, order: WatchCamera, viewer: Viewer, feed_watchdog: Callable[[], None]) -> None:
     sameness = Sameness()
     last_s = time.monotonic()
     while True:

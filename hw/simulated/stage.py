@@ -34,7 +34,8 @@ class Finger:
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        if not self._thread.ident:
+            self._thread.start()
 
     def press(self) -> None:
         """A tap. Thread: any."""
@@ -50,7 +51,7 @@ class Finger:
         self._wanted.put(None)
 
     def _run(self) -> None:
-        while (down_s := self._wanted.get()) is not None:
+        while (down_s := self._wanted.get()) is not None and not self._stop.is_set():
             self._pin.drive_low()
             self._stop.wait(down_s)
             self._pin.drive_high()
@@ -79,6 +80,8 @@ class Stage:
 
     def start(self) -> None:
         """Begin to play."""
+        if self._thread.ident:
+            return
         self._finger.start()
         self._thread.start()
         if self._commands is not None:

@@ -1,5 +1,7 @@
 """A machine without a GPIO chip: every pin is refused with the reason, and nothing else stops."""
 
+import pytest
+
 from agent.core.config import ButtonSection, LoadSection
 from agent.core.errors import RelayError
 from hw.button import GpioButton
@@ -25,10 +27,6 @@ def test_a_load_is_unknown_and_switching_it_says_why() -> None:
     relays = GpioRelays((LoadSection(name="codec", pin=5),), NoLines(REASON))
     relays.start()
     assert relays.states() == {"codec": "unknown"}
-    try:
+    with pytest.raises(RelayError, match="there is no GPIO chip"):
         relays.set("codec", True)
-    except RelayError as error:
-        assert REASON in str(error)
-    else:
-        raise AssertionError("a relay was switched without a line")
     relays.close()

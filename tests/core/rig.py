@@ -1,0 +1,165 @@
+"""A room on the table: the whole core with relays that answer at once and a clock that only tests move."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+
+from agent.core import room as core
+from agent.core.commands import Command, Log, Publish, ReadHealth, SetRelay
+from agent.core.config import RoomConfig
+from agent.core.contract import encode
+from agent.core.events import (
+    Detection,
+    Event,
+    FrameSeen,
+    HealthRead,
+    Now,
+    RelayFailed,
+    RelaySet,
+    Started,
+    Tick,
+    UsbDevice,
+)
+from agent.core.parse import build
+from agent.core.reports import Self
+from agent.core.room import Room
+
+# Far from 0, where a forgotten "seen at 0.0" would look like "just now".
+BEGIN_S = 5000.0
+UTC_AT_BEGIN = datetime(2012, 11, 20, 7, 30, tzinfo=UTC)
+SESSION = "11111111-2222-4333-8444-555555555555"
+FIGURES: dict[str, float | int | bool | str | None] = {"cpu_share": 0.25, "temperature_c": None, "uptime_s": 12.5}
+CAMERA = UsbDevice("camera", "046d:085e", "A1", "1-1.2", "/dev/video0")
+
+C = TypeVar("C", bound=Command)
+
+ROOM: dict[str, Any] = {
+    "power": {
+        "loads": [
+            {
+                "name": "codec",
+                "pin": 5,
+                "settle_s": 20,
+                "proof": "codec-answers",
+                "prove_within_s": 90,
+                "min_off_s": 10,
+            },
+            {"name": "display", "pin": 6, "settle_s": 2},
+            {"name": "lamp", "pin": 13, "settle_s": 0, "min_off_s": 30},
+        ]
+    },
+    "checks": [
+        {"name": "codec-answers", "kind": "tcp", "address": "192.0.2.20:5060"},
+        {"name": "camera-main", "kind": "usb-camera", "usb": "046d:085e", "group": "display"},
+        {"name": "camera-spare", "kind": "usb-camera", "usb": "1d6b:0001", "group": "display"},
+    ],
+    "camera": {"check": "camera-main", "fallback": "camera-spare"},
+    "headcount": {"window_s": 20, "interval_s": 2, "exclude": [[[0.5, 0], [1, 0], [1, 1], [0.5, 1]]]},
+}
+
+
+def examples(number: int) -> settings:
+    """How a property is tried. A busy machine is no failure, and nothing is written into the checkout."""
+    return settings(max_examples=number, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def room_config(**sections: Any) -> RoomConfig:
+    """The room above with some sections replaced."""
+    return build(RoomConfig, {**ROOM, **sections})
+
+
+def self_of(config: RoomConfig, **changes: Any) -> Self:
+    """An agent that runs ``config``."""
+    facts: dict[str, Any] = {"site": "chi-linh", "session": SESSION, "boot_id": "boot-1", "version": "0.1.0"}
+    return Self(**{**facts, "python": "3.11.2", "config": config, **changes})
+
+
+def now_at(mono_s: float, synced: bool = True) -> Now:
+    """The moment ``mono_s``, on both clocks."""
+    return Now(mono_s, UTC_AT_BEGIN + timedelta(seconds=mono_s - BEGIN_S), synced)
+
+
+def face(x: float = 100, y: float = 100, score: float = 0.9, size: float = 40) -> Detection:
+    """One face, its left upper corner at x, y."""
+    return Detection(x, y, size, size, score)
+
+
+def frame(captured_s: float, faces: int | tuple[Detection, ...] = 1, watch: int = 1, **changes: Any) -> FrameSeen:
+    """A frame with that many faces, all in its left half."""
+    found = faces if isinstance(faces, tuple) else tuple(face(10 + 5 * i) for i in range(faces))
+    facts: dict[str, Any] = {"width": 1920, "height": 1080, "detect_ms": 20.0, "luma_mean": 90.0, "same_s": 0.0}
+    return FrameSeen(**{"watch": watch, "captured_s": captured_s, "detections": found, **facts, **changes})
+
+
+def only(kind: type[C], commands: Iterable[Command]) -> list[C]:
+    """The commands of one kind."""
+    return [command for command in commands if isinstance(command, kind)]
+
+
+class Rig:
+    """Handles events as the runtime does: the answers to orders come before anything else."""
+
+    def __init__(self, config: RoomConfig | None = None, **about: Any) -> None:
+        self.config = config or room_config()
+        self.self_ = self_of(self.config, **about)
+        self.room = Room()
+        self.now_s = BEGIN_S
+        self.synced = True
+        self.stuck: set[str] = set()
+        self.orders: list[tuple[float, str, bool]] = []
+        self.said: dict[str, dict[str, Any]] = {}
+
+    def start(self, **loads: Any) -> list[Command]:
+        """Begin; loads that are not named read back off."""
+        return self.do(Started({load.name: loads.get(load.name, "off") for load in self.config.power.loads}))
+
+    def do(self, event: Event) -> list[Command]:
+        """Handle an event and the answers to its commands; returns all commands."""
+        waiting, commands = [event], []
+        while waiting:
+            self.room, new = core.handle(self.room, waiting.pop(0), now_at(self.now_s, self.synced), self.self_)
+            commands += new
+            waiting += [answer for answer in map(self._answer, new) if answer is not None]
+        return commands
+
+    def wait(self, seconds: float) -> list[Command]:
+        """Let time pass, with a tick at each deadline on the way."""
+        until_s = self.now_s + seconds
+        commands: list[Command] = []
+        for _ in range(10_000):
+            due_s = core.deadline_s(self.room)
+            if due_s > until_s:
+                self.now_s = until_s
+                return commands
+            self.now_s = max(self.now_s, due_s)
+            commands += self.do(Tick())
+        raise AssertionError(f"deadlines that never end: {self.room}")
+
+    def _answer(self, command: Command) -> Event | None:
+        if isinstance(command, SetRelay):
+            self.orders.append((self.now_s - BEGIN_S, command.load, command.on))
+            stuck = command.load in self.stuck
+            return RelayFailed(command.load, command.on, "stuck") if stuck else RelaySet(command.load, command.on)
+        if isinstance(command, Publish):
+            self.said[command.topic] = as_json(command)
+        return HealthRead(FIGURES) if isinstance(command, ReadHealth) else None
+
+
+def as_json(publish: Publish) -> dict[str, Any]:
+    """What a reader at the centre gets to see."""
+    document = json.loads(encode(publish.payload))
+    assert isinstance(document, dict)
+    return document
+
+
+def topics(commands: Iterable[Command]) -> list[str]:
+    """The topics that were published, in order."""
+    return [command.topic for command in only(Publish, commands)]
+
+
+def logs(commands: Iterable[Command]) -> str:
+    """All log lines as one text."""
+    return "\n".join(f"{log.level}: {log.message}" for log in only(Log, commands))

@@ -1,0 +1,113 @@
+"""agent/core/checks.py: what the bus and the probes say about the checks of a room."""
+
+import pytest
+
+from agent.core import checks as core
+from agent.core.checks import Checks, CheckState
+from agent.core.config import CheckSection
+from agent.core.events import ButtonPressed, Event, Probed, Tick, UsbChanged, UsbDevice
+from tests.core.rig import CAMERA, room_config
+
+CONFIG = room_config()
+SPARE = UsbDevice("camera", "1d6b:0001", "", "1-1.3", "/dev/video2")
+MICROPHONE = UsbDevice("microphone", "046d:085e", "A1", "1-1.2", "hw:1")
+
+
+def after(*events: tuple[float, Event]) -> Checks:
+    checks = Checks()
+    for at_s, event in events:
+        checks = core.handle(checks, event, at_s, CONFIG)
+    return checks
+
+
+def section(kind: str = "usb-camera", **keys: str) -> CheckSection:
+    return CheckSection.model_validate({"name": "it", "kind": kind, **keys})
+
+
+@pytest.mark.parametrize(
+    ("keys", "fits"),
+    [
+        ({"usb": "046d:085e"}, True),
+        ({"usb": "046d:085f"}, False),
+        ({"serial": "A1"}, True),
+        ({"serial": "A"}, False),
+        ({"port": "1-1.2"}, True),
+        ({"port": "1-1"}, False),
+        ({"usb": "046d:085e", "serial": "A1", "port": "1-1.2"}, True),
+        ({"usb": "046d:085e", "serial": "A2", "port": "1-1.2"}, False),
+        ({"usb": "046d:085e", "port": "1-1.3"}, False),
+    ],
+)
+def test_a_device_is_the_one_that_every_given_key_fits(keys: dict[str, str], fits: bool) -> None:
+    assert core.matches(section(**keys), CAMERA) == fits
+
+
+@pytest.mark.parametrize(("kind", "fits"), [("usb-camera", False), ("usb-microphone", True), ("tcp", False)])
+def test_the_microphone_of_a_webcam_is_not_its_camera(kind: str, fits: bool) -> None:
+    assert core.matches(section(kind, usb="046d:085e"), MICROPHONE) == fits
+
+
+def test_a_check_that_has_not_answered_is_unknown_and_not_ok() -> None:
+    assert Checks().of("camera-main").state == "unknown"
+    assert not Checks().is_ok("camera-main")
+
+
+def test_a_look_at_the_bus_answers_every_usb_check_and_no_other() -> None:
+    checks = after((5, UsbChanged((CAMERA, MICROPHONE))))
+    assert checks.by_name == {
+        "camera-main": CheckState("ok", None, 5, 5, "/dev/video0", is_live=True),
+        "camera-spare": CheckState("failed", "missing", 5, 5, is_live=True),
+    }
+
+
+def test_of_two_devices_that_fit_the_first_is_taken() -> None:
+    twin = UsbDevice("camera", "046d:085e", "B2", "1-1.4", "/dev/video4")
+    assert after((5, UsbChanged((CAMERA, twin)))).of("camera-main").node == "/dev/video0"
+    assert after((5, UsbChanged((twin, CAMERA)))).of("camera-main").node == "/dev/video4"
+
+
+def test_since_is_kept_while_a_check_says_the_same_and_seen_is_not() -> None:
+    checks = after((5, Probed("codec-answers", True)), (9, Probed("codec-answers", True)))
+    assert checks.of("codec-answers") == CheckState("ok", None, since_s=5, seen_s=9)
+
+
+@pytest.mark.parametrize(
+    ("second", "since_s"),
+    [
+        (Probed("codec-answers", False, "unreachable"), 5),
+        (Probed("codec-answers", False, "name_unknown"), 9),
+        (Probed("codec-answers", True), 9),
+    ],
+)
+def test_another_answer_or_another_reason_begins_anew(second: Probed, since_s: float) -> None:
+    checks = after((5, Probed("codec-answers", False, "unreachable")), (9, second))
+    assert checks.of("codec-answers").since_s == since_s
+
+
+def test_a_camera_on_another_node_is_the_same_camera_for_since() -> None:
+    moved = UsbDevice("camera", "046d:085e", "A1", "1-1.2", "/dev/video7")
+    checks = after((5, UsbChanged((CAMERA,))), (9, UsbChanged((moved,))))
+    assert checks.of("camera-main") == CheckState("ok", None, 5, 9, "/dev/video7", is_live=True)
+
+
+def test_a_pulled_camera_keeps_no_node() -> None:
+    pulled = after((5, UsbChanged((CAMERA,))), (9, UsbChanged((SPARE,)))).of("camera-main")
+    assert pulled == CheckState("failed", "missing", 9, 9, is_live=True)
+
+
+@pytest.mark.parametrize("event", [Probed("somebody-else", True), ButtonPressed(), Tick()])
+def test_what_is_no_answer_to_a_check_of_this_room_changes_nothing(event: Event) -> None:
+    before = after((5, UsbChanged((CAMERA,))))
+    assert core.handle(before, event, 9, CONFIG) == before
+
+
+@pytest.mark.parametrize(("since_s", "ok"), [(0, True), (5, True), (5.001, False)])
+def test_an_answer_of_the_network_proves_nothing_that_happened_after_it(since_s: float, ok: bool) -> None:
+    assert after((5, Probed("codec-answers", True))).is_ok("codec-answers", since_s) == ok
+
+
+def test_a_camera_on_the_bus_is_there_until_the_bus_says_otherwise() -> None:
+    """The bus speaks only when something changes: silence is no old answer."""
+    plugged = after((5, UsbChanged((CAMERA,))))
+    assert plugged.is_ok("camera-main", since_s=5000)
+    assert not core.handle(plugged, UsbChanged(()), 5001, CONFIG).is_ok("camera-main", since_s=5000)

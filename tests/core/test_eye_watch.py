@@ -1,0 +1,162 @@
+"""agent/core/eye_watch.py: when the counting process runs, and what follows when it crashes, hangs or sees nothing."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.core import eye_watch as core
+from agent.core.commands import Command, StopEye, WatchCamera
+from agent.core.config import RoomConfig
+from agent.core.events import Event, EyeAlive, EyeEnded, EyeReady, EyeTrouble, Tick
+from agent.core.eye_watch import GOOD_AFTER_S, RETRY_CAP_S, SILENT_AFTER_S, START_WITHIN_S, EyeWatch
+from tests.core.rig import BEGIN_S, examples, frame, only, room_config
+
+CONFIG = room_config(
+    camera={"check": "camera-main", "width": 1280, "height": 720},
+    headcount={"model": "m.onnx", "threshold": 0.7, "interval_s": 3, "cpu_share": 0.25},
+)
+NODE, OTHER = "/dev/video0", "/dev/video2"
+IDLE = EyeWatch(watch=4)
+STARTING = EyeWatch(watch=4, node=NODE, running=True, started_s=BEGIN_S, heard_s=BEGIN_S)
+WATCHING = replace(STARTING, ready=True, detector="yunet_n", model_sha256="ab")
+WAITING = EyeWatch(watch=4, node=NODE, failures=1, retry_s=BEGIN_S + 1)
+
+
+def order(watch: int, node: str = NODE) -> WatchCamera:
+    return WatchCamera(watch, node, 1280, 720, "m.onnx", 0.7, 3, 0.25)
+
+
+def step(
+    eye: EyeWatch, event: Event, node: str | None = NODE, at_s: float = 0.5, config: RoomConfig = CONFIG
+) -> tuple[EyeWatch, list[Command], str | None]:
+    """One step, ``at_s`` after the beginning; without the log lines."""
+    outcome = core.handle(eye, event, node, BEGIN_S + at_s, config)
+    return outcome.eye, [each for each in outcome.commands if isinstance(each, WatchCamera | StopEye)], outcome.trouble
+
+
+@pytest.mark.parametrize(
+    ("eye", "event", "node", "commands", "trouble"),
+    [
+        (IDLE, Tick(), None, [], None),
+        (IDLE, Tick(), NODE, [order(5)], "starting"),
+        (STARTING, Tick(), NODE, [], None),
+        (STARTING, EyeReady(4, "yunet_n", "ab"), NODE, [], None),
+        (WATCHING, frame(BEGIN_S, watch=4), NODE, [], None),
+        (WATCHING, Tick(), None, [StopEye()], None),
+        (WATCHING, Tick(), OTHER, [order(5, OTHER)], "starting"),
+        (WATCHING, EyeTrouble(4, "no_model", "…"), NODE, [StopEye()], "no_model"),
+        (WATCHING, EyeEnded(4, "exit 1"), NODE, [StopEye()], "eye_ended"),
+        (WATCHING, EyeTrouble(3, "no_model", "…"), NODE, [], None),
+        (WATCHING, EyeEnded(3, "exit 1"), NODE, [], None),
+        (WAITING, EyeEnded(4, "exit 1"), NODE, [], None),
+        (WAITING, Tick(), NODE, [], None),
+        (WAITING, Tick(), None, [], None),
+        (WAITING, Tick(), OTHER, [order(5, OTHER)], "starting"),
+    ],
+)
+def test_the_eye_is_started_and_ended_as_the_camera_and_its_own_words_ask(
+    eye: EyeWatch, event: Event, node: str | None, commands: list[Command], trouble: str | None
+) -> None:
+    """That an old process is ended before another camera is watched is the promise of WatchCamera itself."""
+    after, found, word = step(eye, event, node)
+    assert (found, word) == (commands, trouble)
+    assert after.node == node
+
+
+def test_ready_says_which_network_counts() -> None:
+    after, _, _ = step(STARTING, EyeReady(4, "yunet_n", "ab"))
+    assert (after.ready, after.detector, after.model_sha256) == (True, "yunet_n", "ab")
+
+
+def test_ready_of_an_earlier_process_is_not_believed() -> None:
+    after, _, _ = step(STARTING, EyeReady(3, "centerface", "cd"))
+    assert (after.ready, after.detector) == (False, None)
+
+
+@pytest.mark.parametrize(("eye", "patience_s"), [(STARTING, START_WITHIN_S), (WATCHING, SILENT_AFTER_S)])
+def test_an_eye_that_says_nothing_for_too_long_is_ended(eye: EyeWatch, patience_s: float) -> None:
+    assert eye.deadline_s == BEGIN_S + patience_s
+    assert step(eye, Tick(), at_s=patience_s - 0.01)[1:] == ([], None)
+    after, commands, trouble = step(eye, Tick(), at_s=patience_s)
+    assert (commands, trouble) == ([StopEye()], "eye_silent")
+    assert after.deadline_s == BEGIN_S + patience_s + 1
+
+
+@pytest.mark.parametrize("event", [frame(0, watch=4), EyeAlive(4)])
+def test_every_word_of_the_eye_buys_it_time(event: Event) -> None:
+    after, _, _ = step(WATCHING, event, at_s=4.9)
+    assert after.deadline_s == BEGIN_S + 4.9 + SILENT_AFTER_S
+
+
+def test_a_word_of_an_earlier_process_buys_no_time() -> None:
+    assert step(WATCHING, EyeAlive(3), at_s=4.9)[0].deadline_s == BEGIN_S + SILENT_AFTER_S
+    assert step(WATCHING, EyeAlive(3), at_s=SILENT_AFTER_S)[2] == "eye_silent"
+
+
+def test_an_eye_that_fails_is_started_again_with_growing_pauses() -> None:
+    eye, now_s, pauses = STARTING, 0.0, []
+    for _ in range(12):
+        eye, _, _ = step(eye, EyeEnded(eye.watch, "exit 1"), at_s=now_s)
+        assert eye.deadline_s is not None
+        pauses.append(round(eye.deadline_s - BEGIN_S - now_s, 6))
+        now_s = eye.deadline_s - BEGIN_S
+        assert step(eye, Tick(), at_s=now_s - 0.01)[1] == []
+        eye, commands, _ = step(eye, Tick(), at_s=now_s)
+        assert commands == [order(eye.watch)]
+    assert pauses == [1, 2, 4, 8, 16, *[RETRY_CAP_S] * 7]
+
+
+@pytest.mark.parametrize(("worked_s", "pause_s"), [(GOOD_AFTER_S - 1, 8), (GOOD_AFTER_S + 1, 1)])
+def test_a_long_good_run_forgets_the_failures_before_it(worked_s: float, pause_s: float) -> None:
+    eye, _, _ = step(replace(WATCHING, failures=3), EyeAlive(4), at_s=worked_s)
+    eye, _, _ = step(eye, EyeEnded(4, "exit 1"), at_s=worked_s)
+    assert eye.retry_s == BEGIN_S + worked_s + pause_s
+
+
+def test_another_camera_is_not_blamed_for_the_first_one() -> None:
+    turned, commands, _ = step(replace(WAITING, failures=9, retry_s=BEGIN_S + 30), Tick(), OTHER)
+    assert commands == [order(5, OTHER)]
+    after, _, _ = step(turned, EyeEnded(5, "exit 1"), OTHER)
+    assert after.retry_s == BEGIN_S + 0.5 + 1
+
+
+def test_the_log_says_what_the_eye_said_and_when_it_is_tried_again() -> None:
+    outcome = core.handle(WATCHING, EyeTrouble(4, "busy", "the camera is in use"), NODE, BEGIN_S, CONFIG)
+    assert "eye: busy: the camera is in use; again in 1 s" in str(outcome.commands)
+
+
+# Whatever happens, in whatever order
+
+WATCHES = st.integers(0, 6)
+EVENTS = st.one_of(
+    st.just(Tick()),
+    st.builds(EyeReady, WATCHES, st.just("yunet_n"), st.none()),
+    st.builds(EyeAlive, WATCHES),
+    st.builds(EyeEnded, WATCHES, st.just("…")),
+    st.builds(EyeTrouble, WATCHES, st.just("busy"), st.just("…")),
+    st.builds(lambda watch: frame(BEGIN_S, watch=watch), WATCHES),
+)
+STEPS = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 4.0, 40.0]), st.sampled_from([None, NODE, NODE, OTHER]), EVENTS))
+
+
+@examples(150)
+@given(steps=STEPS)
+def test_at_most_one_eye_runs_and_no_deadline_stays_in_the_past(
+    steps: list[tuple[float, str | None, Event]],
+) -> None:
+    eye, now_s, alive, numbers = EyeWatch(), BEGIN_S, False, [0]
+    for pause_s, node, event in steps:
+        now_s += pause_s
+        outcome = core.handle(eye, event, node, now_s, CONFIG)
+        for command in outcome.commands:
+            # WatchCamera itself ends what may be there before it starts another.
+            alive = isinstance(command, WatchCamera) if isinstance(command, WatchCamera | StopEye) else alive
+        numbers += [each.watch for each in only(WatchCamera, outcome.commands)]
+        eye = outcome.eye
+        assert alive == eye.running
+        assert eye.running <= (node is not None)
+        assert eye.deadline_s is None or eye.deadline_s > now_s
+        assert (eye.deadline_s is None) == (node is None)
+    assert numbers == sorted(set(numbers))

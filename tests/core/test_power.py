@@ -1,0 +1,550 @@
+"""agent/core/power.py: tables of (state, event) → (state, orders), timelines, and random fingers."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from agent.core import checks as checks_core
+from agent.core import power as core
+from agent.core.checks import Checks, CheckState
+from agent.core.commands import Command, SetRelay
+from agent.core.config import PowerSection, RoomConfig
+from agent.core.events import (
+    ButtonHeld,
+    ButtonPressed,
+    Event,
+    HealthRead,
+    LinkDown,
+    LinkUp,
+    LoadState,
+    Probed,
+    RelayFailed,
+    RelaySet,
+    Started,
+    Stopping,
+    Tick,
+    UsbChanged,
+)
+from agent.core.parse import build
+from agent.core.power import OFF_PACE_S, Power
+from tests.core.rig import BEGIN_S, CAMERA, Rig, examples, frame, logs, only, room_config
+
+CONFIG = room_config().power
+NAMES = [load.name for load in CONFIG.loads]
+ALL_OFF: dict[str, LoadState] = dict.fromkeys(NAMES, "off")
+ALL_ON: dict[str, LoadState] = dict.fromkeys(NAMES, "on")
+CODEC_ON: dict[str, LoadState] = {**ALL_OFF, "codec": "on"}
+NOW_S = BEGIN_S
+
+OFF = Power(loads=ALL_OFF)
+ON = Power("on", ALL_ON)
+SWITCHING = Power("starting", ALL_OFF, 0, "switching", by="button", switched_s=NOW_S)
+SETTLING = Power("starting", CODEC_ON, 0, "settling", NOW_S + 20, "button", proven_after_s=NOW_S)
+PROVING = Power("starting", CODEC_ON, 0, "proving", NOW_S + 90, "button", proven_after_s=NOW_S)
+STOPPING = Power("stopping", {**ALL_ON, "lamp": "off"}, 2, "settling", NOW_S + OFF_PACE_S, "button")
+FAULT = Power("fault", {**CODEC_ON, "display": "unknown"}, 1, reason="stuck")
+STATES = {
+    "off": OFF,
+    "switching": SWITCHING,
+    "settling": SETTLING,
+    "proving": PROVING,
+    "on": ON,
+    "stopping": STOPPING,
+    "stopping, pressed": replace(STOPPING, hold_counts=True),
+    "fault": FAULT,
+}
+
+
+def step(
+    power: Power, event: Event, now_s: float = NOW_S + 1, checks: Checks = Checks()
+) -> tuple[Power, list[SetRelay]]:
+    after, commands = core.handle(power, event, now_s, CONFIG, checks)
+    return after, only(SetRelay, commands)
+
+
+def answers_at(seen_s: float, state: Any = "ok") -> Checks:
+    return Checks({"codec-answers": CheckState(state, seen_s=seen_s)})
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "after", "orders"),
+    [
+        ("off", ButtonPressed(), {"state": "starting", "step": 0, "by": "button"}, [SetRelay("codec", True)]),
+        ("off", ButtonHeld(), {"state": "off"}, []),
+        ("switching", RelaySet("codec", True), {"phase": "settling", "deadline_s": NOW_S + 21}, []),
+        ("switching", RelayFailed("codec", True, "stuck"), {"state": "fault", "step": 0, "reason": "stuck"}, []),
+        ("switching", RelaySet("display", True), {"state": "starting", "phase": "switching"}, []),
+        ("settling", ButtonPressed(), {"state": "starting", "phase": "settling", "hold_counts": True}, []),
+        ("settling", ButtonHeld(), {"state": "starting", "phase": "settling"}, []),
+        ("proving", ButtonPressed(), {"state": "starting", "phase": "proving", "hold_counts": True}, []),
+        ("on", ButtonPressed(), {"state": "on", "hold_counts": True}, []),
+        ("on", ButtonHeld(), {"state": "on"}, []),
+        ("stopping", ButtonPressed(), {"state": "stopping", "step": 2}, []),
+        ("stopping", ButtonHeld(), {"state": "stopping", "step": 2}, []),
+        ("stopping, pressed", ButtonHeld(), {"state": "stopping", "step": 2}, []),
+        ("fault", ButtonPressed(), {"state": "starting", "step": 1, "reason": None}, [SetRelay("display", True)]),
+        ("fault", ButtonHeld(), {"state": "fault", "step": 1}, []),
+    ],
+)
+def test_each_state_answers_a_finger_and_a_relay(
+    before: str, event: Event, after: dict[str, Any], orders: list[Command]
+) -> None:
+    power, moves = step(STATES[before], event)
+    assert {name: getattr(power, name) for name in after} == after
+    assert moves == orders
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    "event",
+    [Stopping(), LinkUp(3), LinkDown("gone"), UsbChanged(()), HealthRead({}), frame(NOW_S), Probed("other", True)],
+    ids=lambda event: type(event).__name__,
+)
+def test_nothing_but_fingers_relays_proofs_and_deadlines_moves_a_relay(state: str, event: Event) -> None:
+    assert step(STATES[state], event, now_s=NOW_S + 1000) == (STATES[state], [])
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_tick_before_the_deadline_changes_nothing(state: str) -> None:
+    assert step(STATES[state], Tick(), now_s=NOW_S + 0.999, checks=answers_at(NOW_S + 0.5)) == (STATES[state], [])
+
+
+@pytest.mark.parametrize(
+    ("loads", "state", "at"),
+    [
+        (ALL_OFF, "off", None),
+        (ALL_ON, "on", None),
+        (CODEC_ON, "fault", 1),
+        ({**ALL_ON, "codec": "off"}, "fault", 0),
+        ({**ALL_ON, "lamp": "unknown"}, "fault", 2),
+        ({"codec": "on"}, "fault", 1),
+    ],
+)
+def test_what_the_relays_read_back_at_start_is_where_the_room_is(
+    loads: dict[str, LoadState], state: str, at: int | None
+) -> None:
+    power, orders = step(Power(), Started(loads))
+    assert (power.state, power.step, power.deadline_s) == (state, at, None)
+    assert list(power.loads) == NAMES
+    assert orders == []
+
+
+def test_a_room_found_on_says_that_it_was_restored() -> None:
+    assert step(Power(), Started(ALL_ON))[0].by == "restore"
+
+
+def codec_answers(rig: Rig, ok: bool = True) -> None:
+    rig.do(Probed("codec-answers", ok, None if ok else "unreachable"))
+
+
+def switched_on() -> Rig:
+    """A rig whose room is on, long after it was switched."""
+    rig = Rig()
+    rig.start()
+    rig.do(ButtonPressed())
+    rig.wait(5)
+    codec_answers(rig)
+    rig.wait(120)
+    assert rig.room.power.state == "on"
+    rig.orders.clear()
+    return rig
+
+
+def test_loads_come_up_in_order_each_after_the_settle_time_and_proof_of_the_one_before() -> None:
+    rig = Rig()
+    rig.start()
+    rig.do(ButtonPressed())
+    rig.wait(25)
+    codec_answers(rig)
+    rig.wait(60)
+    assert rig.orders == [(0, "codec", True), (25, "display", True), (27, "lamp", True)]
+    assert rig.room.power.state == "on"
+    assert set(rig.room.power.loads.values()) == {"on"}
+
+
+def test_a_proof_during_the_settle_time_counts_but_shortens_nothing() -> None:
+    rig = Rig()
+    rig.start()
+    rig.do(ButtonPressed())
+    rig.wait(3)
+    codec_answers(rig)
+    rig.wait(30)
+    assert rig.orders[1] == (20, "display", True)
+
+
+def test_a_proof_that_was_lost_again_while_settling_is_none() -> None:
+    rig = Rig()
+    rig.start()
+    rig.do(ButtonPressed())
+    rig.wait(3)
+    codec_answers(rig)
+    rig.wait(3)
+    codec_answers(rig, ok=False)
+    rig.wait(30)
+    assert [load for _, load, _ in rig.orders] == ["codec"]
+
+
+def test_an_answer_from_before_the_load_was_switched_proves_nothing() -> None:
+    rig = Rig()
+    rig.start()
+    codec_answers(rig)
+    rig.wait(0.5)
+    rig.do(ButtonPressed())
+    rig.wait(100)
+    assert [load for _, load, _ in rig.orders] == ["codec"]
+    assert rig.room.power.phase == "proving"
+
+
+def test_a_camera_that_was_there_all_along_proves_a_load_at_once() -> None:
+    loads = [{"name": "light", "pin": 5, "settle_s": 1, "proof": "camera-main"}]
+    rig = Rig(room_config(power={"loads": loads}))
+    rig.start()
+    rig.do(UsbChanged((CAMERA,)))
+    rig.wait(60)
+    rig.do(ButtonPressed())
+    rig.wait(1)
+    assert rig.room.power.state == "on"
+
+
+def test_a_camera_that_comes_up_with_its_load_proves_it_also_after_the_fault() -> None:
+    loads = [{"name": "light", "pin": 5, "settle_s": 1, "proof": "camera-main", "prove_within_s": 20}]
+    rig = Rig(room_config(power={"loads": loads}))
+    rig.start()
+    rig.do(UsbChanged(()))
+    rig.do(ButtonPressed())
+    rig.wait(60)
+    assert rig.room.power.reason == "not_proven: camera-main"
+    rig.do(UsbChanged((CAMERA,)))
+    rig.do(ButtonPressed())
+    rig.wait(5)
+    assert rig.room.power.state == "on"
+    assert [load for _, load, _ in rig.orders] == ["light"]
+
+
+def test_a_step_not_proven_in_time_is_a_fault_that_names_the_proof() -> None:
+    rig = Rig()
+    rig.start()
+    rig.do(ButtonPressed())
+    rig.wait(109.9)
+    assert rig.room.power.state == "starting"
+    remarks = logs(rig.wait(0.2))
+    power = rig.room.power
+    assert (power.state, power.step, power.reason) == ("fault", 0, "not_proven: codec-answers")
+    assert "error: power: fault at load codec: not_proven: codec-answers" in remarks
+    assert power.loads == CODEC_ON
+
+
+def test_a_press_at_a_step_not_proven_waits_again_and_wears_no_contact() -> None:
+    rig = Rig()
+    rig.start()
+    rig.do(ButtonPressed())
+    rig.wait(120)
+    rig.do(ButtonPressed())
+    codec_answers(rig)
+    rig.wait(60)
+    assert rig.orders == [(0, "codec", True), (140, "display", True), (142, "lamp", True)]
+    assert rig.room.power.state == "on"
+
+
+def test_a_press_at_a_relay_that_failed_tries_that_step_again() -> None:
+    rig = Rig()
+    rig.stuck = {"display"}
+    rig.start()
+    rig.do(ButtonPressed())
+    rig.wait(1)
+    codec_answers(rig)
+    rig.wait(60)
+    assert (rig.room.power.state, rig.room.power.reason) == ("fault", "stuck")
+    assert rig.room.power.loads["display"] == "unknown"
+    rig.stuck.clear()
+    rig.orders.clear()
+    rig.do(ButtonPressed())
+    rig.wait(10)
+    assert [load for _, load, _ in rig.orders] == ["display", "lamp"]
+    assert rig.room.power.state == "on"
+
+
+def test_a_half_switched_room_goes_on_from_the_first_load_that_is_off() -> None:
+    rig = Rig()
+    rig.start(codec="on", lamp="on")
+    assert (rig.room.power.state, rig.room.power.reason) == ("fault", "interrupted")
+    rig.do(ButtonPressed())
+    rig.wait(10)
+    assert rig.orders == [(0, "display", True)]
+    assert rig.room.power.state == "on"
+
+
+def test_switching_off_walks_the_loads_backwards() -> None:
+    rig = switched_on()
+    began_s = rig.now_s - BEGIN_S
+    rig.do(ButtonPressed())
+    rig.do(ButtonHeld())
+    rig.wait(10)
+    assert rig.orders == [(began_s, "lamp", False), (began_s + 1, "display", False), (began_s + 2, "codec", False)]
+    assert (rig.room.power.state, rig.room.power.by) == ("off", "button")
+
+
+def test_the_press_that_switches_on_never_grows_into_the_hold_that_switches_off() -> None:
+    rig = Rig()
+    rig.start()
+    rig.do(ButtonPressed())
+    rig.wait(3)
+    rig.do(ButtonHeld())
+    assert rig.room.power.state == "starting"
+    assert rig.orders == [(0, "codec", True)]
+
+
+def test_a_hold_while_starting_takes_back_what_is_on() -> None:
+    rig = Rig()
+    rig.start()
+    rig.do(ButtonPressed())
+    rig.wait(10)
+    rig.do(ButtonPressed())
+    rig.wait(3)
+    rig.do(ButtonHeld())
+    codec_answers(rig)
+    rig.wait(60)
+    assert rig.orders == [(0, "codec", True), (13, "codec", False)]
+    assert rig.room.power.state == "off"
+
+
+def test_a_hold_at_a_fault_switches_off() -> None:
+    rig = Rig()
+    rig.start(codec="on", display="on")
+    rig.do(ButtonPressed())
+    rig.do(ButtonHeld())
+    rig.wait(10)
+    assert [(load, on) for _, load, on in rig.orders[1:]] == [("lamp", False), ("display", False), ("codec", False)]
+    assert rig.room.power.state == "off"
+
+
+@pytest.mark.parametrize(
+    ("found", "released"),
+    [
+        (("codec", "display"), ["display", "codec"]),
+        (("codec",), ["codec"]),
+        (("display",), ["display"]),
+        (("codec", "lamp"), ["lamp", "codec"]),
+    ],
+)
+def test_switching_off_passes_over_what_is_off_already(found: tuple[str, ...], released: list[str]) -> None:
+    loads: dict[str, LoadState] = {**ALL_OFF, **dict.fromkeys(found, "on")}
+    power, orders = step(Power("fault", loads, 1, hold_counts=True), ButtonHeld())
+    names = []
+    for _ in range(9):
+        names += [order.load for order in orders]
+        answer = RelaySet(orders[0].load, False) if orders else Tick()
+        power, orders = step(power, answer, now_s=power.deadline_s or NOW_S + 1)
+    assert (names, power.state) == (released, "off")
+
+
+def test_a_stuck_relay_does_not_keep_the_rest_of_the_room_energised() -> None:
+    rig = switched_on()
+    rig.stuck = {"display"}
+    rig.do(ButtonPressed())
+    rig.do(ButtonHeld())
+    rig.wait(10)
+    power = rig.room.power
+    assert [load for _, load, _ in rig.orders] == ["lamp", "display", "codec"]
+    assert power.loads == {"codec": "off", "display": "unknown", "lamp": "off"}
+    assert (power.state, power.step, power.reason) == ("fault", 1, "stuck")
+
+
+@pytest.mark.parametrize(("pause_s", "switched_at_s"), [(2.0, 10.0), (9.9, 10.0), (10.0, 10.0), (25.0, 25.0)])
+def test_a_load_stays_off_for_its_least_time_before_it_comes_back(pause_s: float, switched_at_s: float) -> None:
+    rig = switched_on()
+    rig.do(ButtonPressed())
+    rig.do(ButtonHeld())
+    rig.wait(2)
+    went_off_s, load, _ = rig.orders[-1]
+    assert load == "codec"
+    rig.orders.clear()
+    rig.wait(pause_s)
+    rig.do(ButtonPressed())
+    rig.wait(20)
+    assert rig.orders == [(went_off_s + switched_at_s, "codec", True)]
+
+
+def test_a_hold_while_a_load_waits_out_its_least_time_switches_nothing_on() -> None:
+    rig = switched_on()
+    rig.do(ButtonPressed())
+    rig.do(ButtonHeld())
+    rig.wait(4)
+    rig.do(ButtonPressed())
+    rig.orders.clear()
+    rig.wait(1)
+    rig.do(ButtonPressed())
+    rig.wait(3)
+    rig.do(ButtonHeld())
+    rig.wait(60)
+    assert rig.orders == []
+    assert rig.room.power.state == "off"
+
+
+@pytest.mark.parametrize(("later_s", "state"), [(0.0, "fault"), (0.49, "fault"), (0.5, "starting"), (60.0, "starting")])
+def test_a_press_just_after_a_load_was_switched_is_no_person(later_s: float, state: str) -> None:
+    failed = replace(FAULT, switched_s=NOW_S)
+    power, orders = step(failed, ButtonPressed(), now_s=NOW_S + later_s)
+    assert power.state == state
+    assert bool(orders) == (state == "starting")
+
+
+def test_a_room_without_loads_is_on_and_off_at_once() -> None:
+    config = PowerSection()
+    power, _ = core.handle(Power(), Started({}), NOW_S, config, Checks())
+    assert power.state == "off"
+    power, orders = core.handle(power, ButtonPressed(), NOW_S, config, Checks())
+    assert (power.state, only(SetRelay, orders)) == ("on", [])
+    power, _ = core.handle(power, ButtonPressed(), NOW_S, config, Checks())
+    power, orders = core.handle(power, ButtonHeld(), NOW_S + 3, config, Checks())
+    assert (power.state, only(SetRelay, orders)) == ("off", [])
+
+
+def test_a_tick_that_comes_an_hour_late_makes_one_step() -> None:
+    power, orders = step(SETTLING, Tick(), now_s=NOW_S + 3600, checks=answers_at(NOW_S + 10))
+    assert orders == [SetRelay("display", True)]
+    assert (power.step, power.phase) == (1, "switching")
+
+
+@pytest.mark.parametrize(
+    ("checks", "proven"),
+    [
+        (answers_at(NOW_S), True),
+        (answers_at(NOW_S - 0.001), False),
+        (answers_at(NOW_S + 5, "failed"), False),
+        (answers_at(NOW_S + 5, "unknown"), False),
+        (Checks(), False),
+    ],
+)
+def test_a_proof_is_an_ok_that_is_not_older_than_the_switching(checks: Checks, proven: bool) -> None:
+    power, orders = step(PROVING, Probed("codec-answers", True), now_s=NOW_S + 30, checks=checks)
+    assert (orders == [SetRelay("display", True)]) == proven
+    assert power.step == (1 if proven else 0)
+
+
+# Random fingers, random relays, random answers
+
+
+LOAD = st.fixed_dictionaries(
+    {
+        "settle_s": st.sampled_from([0, 0.3, 5]),
+        "proof": st.sampled_from(["", "", "answers"]),
+        "prove_within_s": st.sampled_from([0.5, 30]),
+        "min_off_s": st.sampled_from([0, 4, 60]),
+    }
+)
+
+
+class Fingers(RuleBasedStateMachine):
+    """The power machine between a random finger, relays that may stick, and a check that comes and goes.
+
+    Relays answer at once, as the runtime has it; every deadline gets its tick.
+    """
+
+    JAMS = (True,)  # the orders that a stuck relay refuses
+
+    @initialize(
+        loads=st.lists(LOAD, min_size=1, max_size=4),
+        found=st.lists(st.sampled_from(["on", "off"]), min_size=4, max_size=4),
+    )
+    def begin(self, loads: list[dict[str, Any]], found: list[LoadState]) -> None:
+        named = [{"name": f"load-{i}", "pin": 2 + i, **load} for i, load in enumerate(loads)]
+        check = {"name": "answers", "kind": "tcp", "address": "192.0.2.1:80"}
+        self.config = build(RoomConfig, {"power": {"loads": named}, "checks": [check]})
+        self.names = [load.name for load in self.config.power.loads]
+        self.contacts: dict[str, LoadState] = dict(zip(self.names, found, strict=False))
+        self.driven = dict(self.contacts)
+        self.power, self.checks, self.now_s = Power(), Checks(), BEGIN_S
+        self.stuck: set[str] = set()
+        self.walked: list[int] = []
+        self.went_off_s: dict[str, float] = {}
+        self.handle(Started(dict(self.contacts)))
+
+    @rule()
+    def press(self) -> None:
+        self.handle(ButtonPressed())
+
+    @rule()
+    def press_and_hold(self) -> None:
+        self.handle(ButtonPressed())
+        self.pass_time(self.config.power.button.hold_s)
+        self.handle(ButtonHeld())
+
+    @rule(seconds=st.sampled_from([0.1, 0.5, 1, 5, 31, 600]))
+    def pass_time(self, seconds: float) -> None:
+        until_s = self.now_s + seconds
+        for _ in range(100):
+            due_s = self.power.deadline_s
+            if due_s is None or due_s > until_s:
+                self.now_s = until_s
+                return
+            self.now_s = max(self.now_s, due_s)
+            self.handle(Tick())
+        raise AssertionError("deadlines that never end")
+
+    @rule(ok=st.booleans())
+    def probe(self, ok: bool) -> None:
+        self.handle(Probed("answers", ok))
+
+    @rule(event=st.sampled_from([Stopping(), LinkUp(1), UsbChanged(()), Tick(), HealthRead({})]))
+    def hear_of_something_else(self, event: Event) -> None:
+        self.handle(event)
+
+    @rule(number=st.integers(0, 3))
+    def jam(self, number: int) -> None:
+        self.stuck = {self.names[number % len(self.names)]}
+
+    @rule()
+    def free(self) -> None:
+        self.stuck = set()
+
+    def handle(self, event: Event) -> None:
+        before = self.power
+        self.checks = checks_core.handle(self.checks, event, self.now_s, self.config)
+        self.power, commands = core.handle(self.power, event, self.now_s, self.config.power, self.checks)
+        if self.power.state != before.state or isinstance(event, ButtonPressed):
+            self.walked = []
+        for order in only(SetRelay, commands):
+            self.handle(self.switch(order))
+
+    def switch(self, order: SetRelay) -> Event:
+        place = self.names.index(order.load)
+        assert self.power.state == ("starting" if order.on else "stopping")
+        ahead = [each < place for each in self.walked] if order.on else [each > place for each in self.walked]
+        assert all(ahead), f"{order} after {self.walked}"
+        self.walked.append(place)
+        if order.on:
+            assert self.driven[order.load] != "on", f"{order.load} is switched on twice"
+            least_s = self.config.power.loads[place].min_off_s
+            assert self.now_s >= self.went_off_s.get(order.load, float("-inf")) + least_s
+        else:
+            self.driven[order.load] = "off"
+            self.went_off_s[order.load] = self.now_s
+        if order.on in self.JAMS and order.load in self.stuck:
+            return RelayFailed(order.load, order.on, "stuck")
+        self.contacts[order.load] = self.driven[order.load] = "on" if order.on else "off"
+        return RelaySet(order.load, order.on)
+
+    @invariant()
+    def on_means_all_on_and_off_means_all_off(self) -> None:
+        if self.power.state in ("on", "off"):
+            assert set(self.contacts.values()) == {self.power.state}
+
+    @invariant()
+    def what_walks_has_a_deadline_and_what_rests_has_none(self) -> None:
+        assert (self.power.deadline_s is not None) == (self.power.state in ("starting", "stopping"))
+        assert (self.power.step is None) == (self.power.state in ("on", "off"))
+        assert (self.power.reason is None) or self.power.state in ("fault", "stopping")
+
+    @invariant()
+    def no_load_is_thought_on_that_is_off(self) -> None:
+        known = {name: state for name, state in self.power.loads.items() if state != "unknown"}
+        assert known == {name: self.contacts[name] for name in known}
+
+
+TestFingers = Fingers.TestCase
+TestFingers.settings = settings(examples(50), stateful_step_count=40)

@@ -1,0 +1,250 @@
+"""agent/core/reports.py: what is said when, and exactly which fields."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.core import headcount, reports
+from agent.core.commands import Publish
+from agent.core.contract import Conference, FromSite
+from agent.core.eye_watch import EyeWatch
+from agent.core.headcount import Estimator, Sample
+from agent.core.power import Power
+from agent.core.reports import Reports
+from tests.core.rig import BEGIN_S, SESSION, UTC_AT_BEGIN, as_json, now_at, only, room_config, self_of, topics
+
+CONFIG = room_config()
+SELF = self_of(CONFIG)
+NOW = now_at(BEGIN_S)
+COMMON = {"at": "2012-11-20T07:30:00.000Z", "session": SESSION, "clock": "synced"}
+EYE = EyeWatch(detector="yunet_n", model_sha256="ab12")
+COUNTING = Estimator(tuple(Sample(BEGIN_S - 4 + 2 * i, seen) for i, seen in enumerate((7, 9, 8))), trouble=None)
+CONFERENCE = Conference(id="c-1", starts_at=UTC_AT_BEGIN, ends_at=UTC_AT_BEGIN, summoned=12)
+HEARTBEAT_S = CONFIG.reporting.heartbeat_s
+
+
+def document(payload: FromSite) -> dict[str, Any]:
+    """As it goes over the wire."""
+    return as_json(Publish("any", payload))
+
+
+def live(people: int = 8, at_s: float = BEGIN_S, **changes: Any) -> dict[str, FromSite]:
+    """Three topics of a site that counts so many people."""
+    now = now_at(at_s)
+    counting = Estimator((Sample(at_s, people),) * 3, trouble=None)
+    return {
+        "status": reports.status(now, SELF, "running", 3),
+        "headcount": reports.headcount_payload(now, SELF, counting, EYE, changes.get("conference")),
+        "health": reports.health(now, SELF, {"cpu_share": changes.get("cpu_share", 0.1)}),
+    }
+
+
+def said(people: int = 8) -> Reports:
+    """The reports after these three topics were said at the beginning."""
+    return reports.due(Reports(), live(people), BEGIN_S, SELF, all_again=False)[0]
+
+
+def test_status_has_the_fields_of_the_contract() -> None:
+    assert document(reports.status(NOW, SELF, "running", 7)) == {
+        **COMMON,
+        "state": "running",
+        "connection": 7,
+        "boot_id": "boot-1",
+        "version": "0.1.0",
+    }
+
+
+def test_a_clock_that_nobody_set_is_told() -> None:
+    assert document(reports.status(now_at(BEGIN_S, synced=False), SELF, "running", 7))["clock"] == "unsynced"
+
+
+def test_about_names_the_room_and_the_network_and_has_null_for_what_is_not_known() -> None:
+    config = room_config(site={"name": "Thị xã Chí Linh", "path": ["Hải Dương", "Chí Linh"]})
+    said_about = document(reports.about(NOW, self_of(config, hardware="Raspberry Pi 4"), EYE))
+    assert said_about == {
+        **COMMON,
+        "name": "Thị xã Chí Linh",
+        "path": ["Hải Dương", "Chí Linh"],
+        "timezone": "Asia/Ho_Chi_Minh",
+        "hardware": "Raspberry Pi 4",
+        "serial": None,
+        "version": "0.1.0",
+        "python": "3.11.2",
+        "detector": "yunet_n",
+        "model_sha256": "ab12",
+    }
+
+
+def test_a_room_without_a_name_is_called_by_its_id() -> None:
+    assert document(reports.about(NOW, SELF, EYE))["name"] == "chi-linh"
+
+
+@pytest.mark.parametrize(
+    ("power", "fields"),
+    [
+        (Power(loads={"codec": "off"}), {"state": "off", "loads": {"codec": "off"}, "locked": False}),
+        (
+            Power("starting", {"codec": "on"}, 1, "settling", BEGIN_S, "button"),
+            {"state": "starting", "loads": {"codec": "on"}, "locked": False, "by": "button", "step": "display"},
+        ),
+        (
+            Power("fault", {"codec": "unknown"}, 0, by="restore", reason="stuck"),
+            {
+                "state": "fault",
+                "loads": {"codec": "unknown"},
+                "locked": False,
+                "by": "restore",
+                "step": "codec",
+                "reason": "stuck",
+            },
+        ),
+    ],
+)
+def test_power_has_step_and_reason_only_where_a_load_is_at_work_or_failed(power: Power, fields: dict[str, Any]) -> None:
+    assert document(reports.power(NOW, SELF, power)) == {**COMMON, **fields}
+
+
+def test_a_headcount_that_is_known_has_all_its_numbers() -> None:
+    assert document(reports.headcount_payload(NOW, SELF, COUNTING, EYE, None)) == {
+        **COMMON,
+        "value": 8,
+        "state": "ok",
+        "reason": None,
+        "seen": 8,
+        "min": 7,
+        "max": 9,
+        "samples": 3,
+        "window_s": 20,
+        "frame_age_s": 0.0,
+        "interval_s": 2,
+        "detector": "yunet_n",
+    }
+
+
+def test_a_headcount_that_is_not_known_is_null_with_a_reason_and_never_zero() -> None:
+    found = document(reports.headcount_payload(NOW, SELF, headcount.fail("missing"), EyeWatch(), None))
+    assert found == {
+        **COMMON,
+        **dict.fromkeys(("value", "seen", "min", "max", "frame_age_s", "detector")),
+        "state": "unknown",
+        "reason": "missing",
+        "samples": 0,
+        "window_s": 20,
+        "interval_s": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("summoned", "estimator", "fields"),
+    [
+        (12, COUNTING, {"conference": "c-1", "summoned": 12, "rate": 0.6667}),
+        (4, COUNTING, {"conference": "c-1", "summoned": 4, "rate": 2.0}),
+        (12, headcount.fail("dark"), {"conference": "c-1", "summoned": 12, "rate": None}),
+        (0, COUNTING, {"conference": "c-1", "summoned": 0, "rate": None}),
+        (None, COUNTING, {"conference": "c-1"}),
+    ],
+)
+def test_summoned_and_rate_are_there_when_a_conference_says_how_many(
+    summoned: int | None, estimator: Estimator, fields: dict[str, Any]
+) -> None:
+    conference = CONFERENCE.model_copy(update={"summoned": summoned})
+    found = document(reports.headcount_payload(NOW, SELF, estimator, EYE, conference))
+    assert {name: found[name] for name in ("conference", "summoned", "rate") if name in found} == fields
+
+
+def test_faces_set_aside_and_the_config_revision_are_told_where_they_apply() -> None:
+    found = reports.headcount_payload(NOW, replace(SELF, config_revision=9), replace(COUNTING, excluded=2), EYE, None)
+    assert document(found)["set_aside"] == [{"reason": "excluded", "count": 2}]
+    assert document(found)["config_revision"] == 9
+
+
+def test_the_age_of_the_newest_frame_is_told_also_when_it_is_too_old_to_count() -> None:
+    late = document(reports.headcount_payload(now_at(BEGIN_S + 33.33), SELF, COUNTING, EYE, None))
+    assert (late["value"], late["reason"], late["frame_age_s"]) == (None, "no_frames", 33.3)
+
+
+def test_a_frame_from_a_moment_ahead_has_no_negative_age() -> None:
+    assert document(reports.headcount_payload(now_at(BEGIN_S - 1), SELF, COUNTING, EYE, None))["frame_age_s"] == 0.0
+
+
+def test_health_has_null_for_a_figure_that_is_not_known_and_no_key_for_one_that_does_not_apply() -> None:
+    figures: dict[str, Any] = {"cpu_share": 0.5, "temperature_c": None}
+    assert document(reports.health(NOW, SELF, figures)) == {**COMMON, **figures}
+
+
+# When
+
+
+def test_at_first_everything_is_due() -> None:
+    state, commands = reports.due(Reports(), live(), BEGIN_S, SELF, all_again=False)
+    assert topics(commands) == ["status", "headcount", "health"]
+    assert state.beat_s == BEGIN_S + HEARTBEAT_S
+
+
+def test_what_did_not_change_is_not_said_before_the_heartbeat() -> None:
+    later_s = BEGIN_S + HEARTBEAT_S - 0.1
+    state, commands = reports.due(said(), live(at_s=later_s), later_s, SELF, all_again=False)
+    assert commands == []
+    assert state.beat_s == BEGIN_S + HEARTBEAT_S
+
+
+def test_a_late_heartbeat_moves_the_next_one_and_is_not_made_up_for() -> None:
+    later_s = BEGIN_S + 10 * HEARTBEAT_S + 7
+    state, commands = reports.due(said(), live(at_s=later_s), later_s, SELF, all_again=False)
+    assert "status" in topics(commands)
+    assert "headcount" in topics(commands)
+    assert state.beat_s == later_s + HEARTBEAT_S
+
+
+@pytest.mark.parametrize(
+    ("now", "chosen"),
+    [
+        (live(people=9, at_s=BEGIN_S + 1), ["headcount"]),
+        (live(conference=CONFERENCE, at_s=BEGIN_S + 1), ["headcount"]),
+        (live(cpu_share=0.9, at_s=BEGIN_S + 1), []),
+    ],
+)
+def test_a_change_is_said_at_once_but_figures_of_the_box_are_no_news(
+    now: dict[str, FromSite], chosen: list[str]
+) -> None:
+    assert topics(reports.due(said(), now, BEGIN_S + 1, SELF, all_again=False)[1]) == chosen
+
+
+def test_another_frame_with_the_same_count_is_no_news() -> None:
+    calm = Estimator((*COUNTING.samples, Sample(BEGIN_S + 2, 8)), trouble=None)
+    first = {"headcount": reports.headcount_payload(NOW, SELF, COUNTING, EYE, None)}
+    second = {"headcount": reports.headcount_payload(now_at(BEGIN_S + 2), SELF, calm, EYE, None)}
+    assert first["headcount"].model_dump() != second["headcount"].model_dump()
+    state, _ = reports.due(Reports(), {**first}, BEGIN_S, SELF, all_again=False)
+    assert reports.due(state, {**second}, BEGIN_S + 2, SELF, all_again=False)[1] == []
+
+
+def test_a_change_back_is_a_change() -> None:
+    state, _ = reports.due(said(8), live(9), BEGIN_S + 1, SELF, all_again=False)
+    assert topics(reports.due(state, live(8), BEGIN_S + 2, SELF, all_again=False)[1]) == ["headcount"]
+
+
+@pytest.mark.parametrize(("heartbeat_s", "expiry_s"), [(30, 90), (10, 30), (1, 3), (2.5, 8)])
+def test_live_values_expire_after_three_missed_heartbeats_but_who_one_is_stays(
+    heartbeat_s: float, expiry_s: int
+) -> None:
+    self_ = self_of(room_config(reporting={"heartbeat_s": heartbeat_s}))
+    payloads = {**live(), "about": reports.about(NOW, self_, EYE)}
+    _, commands = reports.due(Reports(), payloads, BEGIN_S, self_, all_again=True)
+    expiries = {each.topic: each.expiry_s for each in only(Publish, commands)}
+    assert expiries == {"status": None, "about": None, "headcount": expiry_s, "health": expiry_s}
+    assert all(each.retain for each in only(Publish, commands))
+
+
+def test_all_again_says_everything_and_leaves_the_heartbeat_where_it_was() -> None:
+    state, commands = reports.due(said(), live(), BEGIN_S + 1, SELF, all_again=True)
+    assert {"status", "headcount"} <= set(topics(commands))
+    assert state.beat_s == BEGIN_S + HEARTBEAT_S
+
+
+@pytest.mark.parametrize(("interval_s", "stale_s"), [(0.2, 5), (1, 5), (2, 6), (60, 180)])
+def test_a_count_is_stale_after_three_missed_frames_and_never_under_five_seconds(
+    interval_s: float, stale_s: float
+) -> None:
+    assert reports.stale_after_s(room_config(headcount={"interval_s": interval_s, "window_s": 600})) == stale_s

@@ -1,0 +1,367 @@
+"""agent/core/room.py: the whole core, from the finger to the payloads, without a thread and without waiting."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.core import room as core
+from agent.core.commands import Command, Log, Publish, ReadHealth, SetRelay, ShowLed, StopEye, WatchCamera
+from agent.core.errors import Problem
+from agent.core.events import (
+    ButtonHeld,
+    ButtonPressed,
+    Event,
+    EyeAlive,
+    EyeEnded,
+    EyeReady,
+    EyeTrouble,
+    HealthRead,
+    LinkDown,
+    LinkUp,
+    MessageReceived,
+    Probed,
+    Started,
+    Stopping,
+    Tick,
+    UsbChanged,
+    UsbDevice,
+)
+from agent.core.power import Power
+from agent.core.room import Room
+from tests.core.rig import CAMERA, FIGURES, Rig, examples, frame, logs, now_at, only, room_config, topics
+
+SPARE = UsbDevice("camera", "1d6b:0001", "", "1-1.3", "/dev/video2")
+CONFERENCE: dict[str, Any] = {
+    "id": "c-1",
+    "starts_at": "2012-11-20T07:00:00Z",
+    "ends_at": "2012-11-20T17:00:00Z",
+    "summoned": 12,
+}
+
+
+def message(name: str = "conference", raw: bytes | None = None, site: str = "chi-linh", **changes: Any) -> Event:
+    payload = json.dumps({**CONFERENCE, **changes}).encode() if raw is None else raw
+    return MessageReceived(f"diemcau/v1/{site}/{name}", payload, retain=True)
+
+
+def room_on(*devices: UsbDevice) -> Rig:
+    """A room that is on, with a camera watched (the one of the room config, where none is named)."""
+    rig = Rig()
+    rig.start(codec="on", display="on", lamp="on")
+    rig.do(UsbChanged(devices or (CAMERA,)))
+    return rig
+
+
+def counting(people: int = 8) -> Rig:
+    """A room that is on and has been counted for a while."""
+    rig = room_on()
+    rig.do(LinkUp(1))
+    rig.do(EyeReady(1, "yunet_n", "ab12"))
+    see(rig, people)
+    assert rig.said["headcount"]["value"] == people
+    return rig
+
+
+def see(rig: Rig, people: int, frames: int = 3) -> list[Command]:
+    """Let the running eye see so many people in each of some frames."""
+    commands: list[Command] = []
+    for _ in range(frames):
+        commands += rig.wait(2)
+        commands += rig.do(frame(rig.now_s - 0.1, people, watch=rig.room.eye.watch))
+    return commands
+
+
+def lamp(commands: list[Command]) -> list[str]:
+    return [each.pattern for each in only(ShowLed, commands)]
+
+
+# The journey
+
+
+def test_from_the_press_to_the_headcount_and_through_an_unplugged_camera() -> None:
+    rig = Rig()
+    assert lamp(rig.start()) == ["off"]
+    rig.do(LinkUp(1))
+    assert only(WatchCamera, rig.do(UsbChanged((CAMERA,)))) == []
+    assert (rig.said["headcount"]["value"], rig.said["headcount"]["reason"]) == (None, "room_off")
+
+    assert lamp(rig.do(ButtonPressed())) == ["starting"]
+    assert (rig.said["power"]["state"], rig.said["power"]["step"]) == ("starting", "codec")
+    rig.wait(10)
+    rig.do(Probed("codec-answers", True))
+    commands = rig.wait(12)
+    assert lamp(commands) == ["on"]
+    assert [load for _, load, _ in rig.orders] == ["codec", "display", "lamp"]
+    assert rig.said["power"]["loads"] == {"codec": "on", "display": "on", "lamp": "on"}
+    assert (rig.said["power"]["state"], rig.said["power"]["by"]) == ("on", "button")
+    assert [(each.watch, each.node) for each in only(WatchCamera, commands)] == [(1, "/dev/video0")]
+    assert rig.said["headcount"]["reason"] == "starting"
+
+    rig.do(EyeReady(1, "yunet_n", "ab12"))
+    assert rig.said["about"]["detector"] == "yunet_n"
+    see(rig, 8)
+    found = rig.said["headcount"]
+    assert (found["value"], found["state"], found["reason"], found["seen"]) == (8, "ok", None, 8)
+
+    commands = rig.do(UsbChanged(()))
+    assert only(StopEye, commands) == [StopEye()]
+    assert topics(commands) == ["headcount"]
+    found = rig.said["headcount"]
+    assert (found["value"], found["state"], found["reason"], found["seen"]) == (None, "unknown", "missing", None)
+    assert rig.said["power"]["state"] == "on"
+
+    commands = rig.do(UsbChanged((CAMERA,)))
+    assert [each.watch for each in only(WatchCamera, commands)] == [2]
+    rig.do(frame(rig.now_s, 30, watch=1))
+    assert rig.said["headcount"]["value"] is None
+    rig.do(EyeReady(2, "yunet_n", "ab12"))
+    see(rig, 9)
+    assert rig.said["headcount"]["value"] == 9
+
+    rig.do(ButtonPressed())
+    rig.wait(3)
+    commands = rig.do(ButtonHeld())
+    assert only(StopEye, commands) == [StopEye()]
+    assert rig.said["headcount"]["reason"] == "room_off"
+    rig.wait(10)
+    assert rig.said["power"]["state"] == "off"
+    assert rig.room.led == "off"
+
+
+# Camera and count
+
+
+def test_the_spare_camera_counts_while_the_first_is_missing_and_no_longer() -> None:
+    rig = room_on(SPARE)
+    assert rig.room.eye.node == "/dev/video2"
+    commands = rig.do(UsbChanged((CAMERA, SPARE)))
+    assert [each.node for each in only(WatchCamera, commands)] == ["/dev/video0"]
+
+
+def test_a_frame_of_the_camera_before_is_not_counted_for_the_new_one() -> None:
+    rig = counting(people=8)
+    rig.do(UsbChanged((SPARE,)))
+    rig.do(frame(rig.now_s, 8, watch=1))
+    assert (rig.said["headcount"]["value"], rig.said["headcount"]["reason"]) == (None, "starting")
+
+
+def test_a_room_without_a_camera_says_so() -> None:
+    rig = Rig(room_config(camera={}))
+    rig.start(codec="on", display="on", lamp="on")
+    rig.do(UsbChanged((CAMERA,)))
+    assert rig.said["headcount"]["reason"] == "no_camera"
+    assert not rig.room.eye.running
+
+
+def test_a_room_in_fault_is_still_counted() -> None:
+    rig = Rig()
+    rig.start(codec="on")
+    assert [each.node for each in only(WatchCamera, rig.do(UsbChanged((CAMERA,))))] == ["/dev/video0"]
+
+
+def test_the_reason_for_no_count_stays_while_the_eye_is_tried_again() -> None:
+    rig = counting()
+    rig.do(EyeTrouble(1, "no_model", "there is no model file"))
+    assert (rig.said["headcount"]["value"], rig.said["headcount"]["reason"]) == (None, "no_model")
+    commands = rig.wait(1)
+    assert [each.watch for each in only(WatchCamera, commands)] == [2]
+    assert rig.said["headcount"]["reason"] == "no_model"
+    rig.do(EyeReady(2, "yunet_n", "ab12"))
+    see(rig, 5)
+    assert rig.said["headcount"]["value"] == 5
+
+
+def test_an_eye_that_hangs_costs_the_headcount_within_seconds_and_never_the_room() -> None:
+    rig = counting()
+    commands = rig.wait(5)
+    assert StopEye() in commands
+    assert rig.said["headcount"]["reason"] == "eye_silent"
+    assert rig.said["power"]["state"] == "on"
+
+
+def test_an_eye_that_lives_but_sees_no_frame_makes_the_count_unknown() -> None:
+    rig = counting()
+    for _ in range(8):
+        rig.wait(1)
+        rig.do(EyeAlive(1))
+    assert (rig.said["headcount"]["value"], rig.said["headcount"]["reason"]) == (None, "no_frames")
+    assert rig.room.eye.running
+
+
+@pytest.mark.parametrize(("what", "reason"), [({"luma_mean": 2.0}, "dark"), ({"same_s": 9.0}, "frozen")])
+def test_a_picture_that_shows_nothing_is_said_at_once(what: dict[str, float], reason: str) -> None:
+    rig = counting()
+    rig.wait(1)
+    assert topics(rig.do(frame(rig.now_s, 8, **what))) == ["headcount"]
+    assert (rig.said["headcount"]["value"], rig.said["headcount"]["reason"]) == (None, reason)
+
+
+# Conference
+
+
+def test_a_conference_gives_summoned_and_rate_and_clearing_takes_them_away() -> None:
+    rig = counting(people=9)
+    assert topics(rig.do(message())) == ["headcount"]
+    found = rig.said["headcount"]
+    assert (found["conference"], found["summoned"], found["rate"]) == ("c-1", 12, 0.75)
+    rig.do(message(summoned=10))
+    assert rig.said["headcount"]["rate"] == 0.9
+    rig.do(message(raw=b""))
+    assert {"conference", "summoned", "rate"}.isdisjoint(rig.said["headcount"])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        message(raw=b"{"),
+        message(summoned=-1),
+        message(ends_at="soon"),
+        message(name="command"),
+        message(name="config/desired"),
+        MessageReceived("somebody/else", b"{}", retain=False),
+    ],
+)
+def test_a_message_that_is_none_is_logged_and_the_conference_before_stays(event: Event) -> None:
+    rig = counting(people=9)
+    rig.do(message())
+    commands = rig.do(event)
+    assert topics(commands) == []
+    assert logs(commands).startswith("warning: ")
+    assert rig.said["headcount"]["conference"] == "c-1"
+
+
+# Reports
+
+
+def test_a_heartbeat_says_everything_again_and_reads_the_box() -> None:
+    rig = counting()
+    beat_s = rig.room.reports.beat_s
+    rig.said.clear()
+    rig.wait(beat_s - rig.now_s - 0.001)
+    for topic in ("status", "about", "power", "health"):
+        assert topic not in rig.said
+    commands = rig.wait(0.001)
+    assert ReadHealth() in commands
+    assert set(rig.said) == {"status", "about", "power", "headcount", "health"}
+    assert {name: rig.said["health"][name] for name in FIGURES} == FIGURES
+    assert rig.room.reports.beat_s == beat_s + 30
+
+
+def test_a_link_that_comes_up_is_told_everything_with_status_first() -> None:
+    rig = counting()
+    rig.wait(1)
+    rig.said.clear()
+    commands = rig.do(LinkUp(17))
+    assert topics(commands)[0] == "status"
+    assert rig.said["status"]["connection"] == 17
+    assert set(rig.said) == {"status", "about", "power", "headcount", "health"}
+    assert all(each.retain for each in only(Publish, commands))
+
+
+def test_a_link_that_goes_away_changes_nothing_but_the_log() -> None:
+    rig = counting()
+    assert rig.do(LinkDown("the broker at b:1 cannot be reached")) == [
+        Log("warning", "link: the broker at b:1 cannot be reached")
+    ]
+
+
+def test_times_and_clock_are_those_of_the_moment() -> None:
+    rig = counting()
+    rig.synced = False
+    rig.wait(60)
+    assert rig.said["status"]["clock"] == "unsynced"
+    assert rig.said["status"]["at"].startswith("2012-11-20T07:31:")
+
+
+# Lamp, files, stop
+
+
+def test_broken_files_show_as_a_fault_on_the_lamp_and_the_button_works() -> None:
+    rig = Rig()
+    loads = dict.fromkeys(("codec", "display", "lamp"), "off")
+    problem = Problem("agent.toml", "this file is not there", "create it")
+    commands = rig.do(Started({**loads}, (problem,)))  # type: ignore[arg-type]
+    assert lamp(commands) == ["fault"]
+    assert "error: agent.toml: this file is not there (create it)" in logs(commands)
+    assert rig.said["power"]["state"] == "off"
+    assert lamp(rig.do(ButtonPressed())) == ["starting"]
+    rig.wait(1)
+    rig.do(Probed("codec-answers", True))
+    assert lamp(rig.wait(60)) == ["fault"]
+    assert rig.said["power"]["state"] == "on"
+
+
+@pytest.mark.parametrize("state", ["off", "starting", "on", "stopping", "fault"])
+@pytest.mark.parametrize("files_are_broken", [False, True])
+def test_the_lamp_shows_the_power_and_files_at_fault_only_while_it_rests(state: Any, files_are_broken: bool) -> None:
+    expected = "fault" if files_are_broken and state in ("off", "on") else state
+    assert core.led_pattern(Room(power=Power(state), files_are_broken=files_are_broken)) == expected
+
+
+def test_the_lamp_is_told_only_what_is_new() -> None:
+    rig = counting()
+    assert lamp(rig.wait(120)) == []
+    assert lamp(rig.do(ButtonPressed())) == []
+
+
+def test_stopping_says_so_ends_the_eye_and_moves_no_relay() -> None:
+    rig = counting()
+    commands = rig.do(Stopping())
+    assert rig.said["status"]["state"] == "stopped"
+    assert (rig.said["headcount"]["value"], rig.said["headcount"]["reason"]) == (None, "stopped")
+    assert (StopEye() in commands, only(SetRelay, commands)) == (True, [])
+    assert rig.said["power"]["state"] == "on"
+
+
+def test_stopping_on_the_way_up_moves_no_relay() -> None:
+    rig = Rig()
+    rig.start()
+    rig.do(ButtonPressed())
+    rig.do(Probed("codec-answers", True))
+    rig.now_s += 25
+    assert only(SetRelay, rig.do(Stopping())) == []
+
+
+# Whatever happens
+
+DEVICES = st.lists(st.sampled_from([CAMERA, SPARE]), unique=True).map(tuple)
+WATCHES = st.integers(0, 4)
+EVENTS = st.one_of(
+    st.sampled_from([Tick(), Tick(), ButtonPressed(), ButtonHeld(), LinkUp(2), LinkDown("…"), Stopping()]),
+    st.builds(UsbChanged, DEVICES),
+    st.builds(Probed, st.sampled_from(["codec-answers", "camera-main", "nobody"]), st.booleans(), st.none()),
+    st.builds(EyeReady, WATCHES, st.just("yunet_n"), st.none()),
+    st.builds(EyeAlive, WATCHES),
+    st.builds(EyeTrouble, WATCHES, st.just("busy"), st.just("…")),
+    st.builds(EyeEnded, WATCHES, st.just("…")),
+    st.builds(HealthRead, st.sampled_from([{}, FIGURES])),
+    st.builds(
+        lambda raw: message(raw=raw), st.one_of(st.binary(max_size=20), st.just(json.dumps(CONFERENCE).encode()))
+    ),
+    st.builds(MessageReceived, st.text(max_size=30), st.binary(max_size=10), st.booleans()),
+    st.builds(lambda watch, people: frame(5000.0, people, watch), WATCHES, st.integers(0, 5)),
+)
+STEPS = st.lists(st.tuples(st.sampled_from([0.0, 0.1, 2.0, 31.0, 200.0]), EVENTS), max_size=25)
+
+
+@examples(100)
+@given(steps=STEPS, jammed=st.sets(st.sampled_from(["codec", "display", "lamp"]), max_size=1))
+def test_whatever_happens_what_was_said_last_is_what_is(steps: list[tuple[float, Event]], jammed: set[str]) -> None:
+    rig = Rig()
+    rig.start()
+    rig.stuck = jammed
+    for pause_s, event in steps:
+        rig.wait(pause_s)
+        rig.do(event)
+        power, found = rig.said["power"], rig.said["headcount"]
+        assert power["state"] == rig.room.power.state
+        assert power["loads"] == rig.room.power.loads
+        assert ("step" in power) == (rig.room.power.step is not None)
+        assert (found["value"] is None) == (found["state"] == "unknown")
+        assert found["value"] is None or rig.room.eye.running
+        assert rig.said["status"]["state"] == ("stopped" if rig.room.stopping else "running")
+        assert rig.room.led == power["state"]
+        core.handle(rig.room, Tick(), now_at(rig.now_s - 1000), rig.self_)  # time runs backwards: no crash

@@ -1,0 +1,170 @@
+"""hw/eye/camera.py: the newest frame only, and what is said when there is none. The driver is one of ours."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.core.errors import EyeError
+from hw.eye import camera as camera_module
+from hw.eye.camera import Camera, CameraViewer, open_capture
+from hw.eye.detector import Picture
+from tests.hw.eye.conftest import PATIENCE_S
+
+
+class Driver:
+    """Stands where ``cv2.VideoCapture`` stands: hands out a frame whenever the test lets it."""
+
+    def __init__(self) -> None:
+        self.grabbed = 0
+        self.decoded: list[int] = []
+        self.released = threading.Event()
+        self.is_unplugged = False
+        self._is_free = False
+        self._turns = threading.Semaphore(0)
+        self._waits = threading.Semaphore(0)
+
+    def frames(self, number: int) -> None:
+        """Let ``number`` frames come, and return when the camera waits for the one after them."""
+        for _ in range(number):
+            self._turns.release()
+            assert self._waits.acquire(timeout=PATIENCE_S)
+
+    def end(self) -> None:
+        """Let frames come as fast as they are taken."""
+        self._is_free = True
+        self._turns.release()
+
+    def grab(self) -> bool:
+        self._waits.release()
+        assert self._is_free or self._turns.acquire(timeout=PATIENCE_S)
+        self.grabbed += 1
+        return not self.is_unplugged
+
+    def retrieve(self) -> tuple[bool, Picture | None]:
+        self.decoded.append(self.grabbed)
+        return True, np.full((4, 4, 3), self.grabbed, np.uint8)
+
+    def release(self) -> None:
+        self.released.set()
+
+
+class Nothing:
+    """A network that finds nobody."""
+
+    name, sha256 = "nothing", "00"
+
+    def detect(self, picture: Picture) -> tuple[()]:
+        return ()
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+    driver = Driver()
+    monkeypatch.setattr(camera_module, "open_capture", lambda node, width, height: driver)
+    yield driver
+    driver.end()
+
+
+@pytest.fixture
+def camera(driver: Driver) -> Iterator[Camera]:
+    camera = Camera("/dev/video0", 0, 0)
+    camera.start()
+    assert driver._waits.acquire(timeout=PATIENCE_S)
+    yield camera
+    camera.close()
+    driver.end()
+    assert driver.released.wait(PATIENCE_S)
+
+
+def test_no_frame_in_time_is_none_and_not_an_error(camera: Camera) -> None:
+    assert camera.newest(0.0, 0.01) is None
+
+
+def test_only_a_frame_that_is_asked_for_is_decoded(camera: Camera, driver: Driver) -> None:
+    driver.frames(5)
+    assert driver.decoded == []
+    assert camera.newest(0.0, 0.01) is None
+    driver.frames(3)
+    assert driver.decoded == [6]
+    frame = camera.newest(0.0, PATIENCE_S)
+    assert frame is not None
+    assert frame[1][0, 0, 0] == 6
+
+
+def test_a_frame_that_is_not_newer_than_the_last_one_is_not_given_again(camera: Camera, driver: Driver) -> None:
+    camera.newest(0.0, 0.01)
+    driver.frames(1)
+    frame = camera.newest(0.0, PATIENCE_S)
+    assert frame is not None
+    assert camera.newest(frame[0], 0.01) is None
+    driver.frames(1)
+    newer = camera.newest(frame[0], PATIENCE_S)
+    assert newer is not None
+    assert newer[0] > frame[0]
+
+
+def test_a_camera_that_gives_no_more_frames_is_missing(camera: Camera, driver: Driver) -> None:
+    driver.is_unplugged = True
+    driver.end()
+    with pytest.raises(EyeError, match="is it still plugged in") as caught:
+        camera.newest(0.0, PATIENCE_S)
+    assert caught.value.reason == "missing"
+    driver.released.set()  # a lost camera is let go of with its process
+
+
+def test_one_lost_frame_is_no_lost_camera(camera: Camera, driver: Driver) -> None:
+    driver.is_unplugged = True
+    driver.frames(2)
+    driver.is_unplugged = False
+    camera.newest(0.0, 0.01)
+    driver.frames(1)
+    assert camera.newest(0.0, PATIENCE_S) is not None
+
+
+def test_a_viewer_turns_the_newest_frame_into_numbers(driver: Driver) -> None:
+    camera = Camera("/dev/video0", 0, 0)
+    viewer = CameraViewer(camera, Nothing())
+    assert (viewer.detector, viewer.model_sha256) == ("nothing", "00")
+    driver.end()
+    view = viewer.view(0.0, PATIENCE_S)
+    viewer.close()
+    assert view is not None
+    assert (view.width, view.height, view.detections) == (4, 4, ())
+    assert driver.released.wait(PATIENCE_S)
+
+
+# Opening
+
+
+def test_a_camera_that_is_not_there_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(EyeError, match="plug it in, or name another one") as caught:
+        open_capture(str(tmp_path / "video0"))
+    assert caught.value.reason == "missing"
+
+
+def test_a_camera_that_may_not_be_opened_is_not_permitted(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may open everything")
+    node = tmp_path / "video0"
+    node.touch(mode=0o000)
+    with pytest.raises(EyeError, match="add this user to the group video") as caught:
+        open_capture(str(node))
+    assert caught.value.reason == "not_permitted"
+
+
+def test_a_node_that_cannot_be_opened_as_a_camera_is_busy() -> None:
+    with pytest.raises(EyeError, match="another program is using it, or it is none") as caught:
+        open_capture("/dev/null")
+    assert caught.value.reason == "busy"
+
+
+def test_the_error_of_opening_reaches_whoever_waits_for_a_frame() -> None:
+    camera = Camera("/dev/video97", 0, 0)
+    camera.start()
+    with pytest.raises(EyeError, match="there is no camera at /dev/video97"):
+        camera.newest(0.0, PATIENCE_S)
+    camera.close()

@@ -1,0 +1,109 @@
+"""hw/host.py: the figures of the box that the tests run on, and the firmware's words in a file of ours."""
+
+import os
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from hw import host
+from hw.host import PsutilHost, SyncWatch
+
+FIGURES = {
+    "cpu_share",
+    "temperature_c",
+    "throttled",
+    "undervoltage",
+    "memory_used_bytes",
+    "memory_total_bytes",
+    "disk_free_bytes",
+    "uptime_s",
+    "address",
+}
+
+
+def test_the_figures_are_those_of_the_contract_and_can_be_believed(tmp_path: Path) -> None:
+    figures = PsutilHost(tmp_path).read()
+    assert figures.keys() == FIGURES
+    share, uptime_s = figures["cpu_share"], figures["uptime_s"]
+    used, total, free = (figures[key] for key in ("memory_used_bytes", "memory_total_bytes", "disk_free_bytes"))
+    assert isinstance(share, float)
+    assert 0 <= share <= 1
+    assert isinstance(uptime_s, float)
+    assert uptime_s == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=60)
+    assert isinstance(used, int)
+    assert isinstance(total, int)
+    assert 0 < used < total
+    assert total == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert isinstance(free, int)
+    assert free >= 0
+    assert figures["temperature_c"] is None or -40 < float(str(figures["temperature_c"])) < 130
+    assert figures["address"] is None or str(figures["address"]).count(".") == 3
+
+
+def test_a_disk_that_is_not_there_is_not_known(tmp_path: Path) -> None:
+    assert PsutilHost(tmp_path / "gone").read()["disk_free_bytes"] is None
+
+
+@pytest.mark.parametrize(
+    ("word", "throttled", "undervoltage"),
+    [
+        ("0\n", False, False),
+        ("1\n", False, True),
+        ("2\n", True, False),
+        ("4\n", True, False),
+        ("5\n", True, True),
+        ("50000\n", False, False),  # it happened since the start, but it is over
+        ("0x50005\n", True, True),
+        ("", None, None),
+        ("what\n", None, None),
+    ],
+)
+def test_the_firmwares_word_is_read_bit_by_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, throttled: bool | None, undervoltage: bool | None
+) -> None:
+    (tmp_path / "get_throttled").write_text(word)
+    monkeypatch.setattr(host, "THROTTLED_FILE", tmp_path / "get_throttled")
+    figures = PsutilHost(tmp_path).read()
+    assert (figures["throttled"], figures["undervoltage"]) == (throttled, undervoltage)
+
+
+def test_a_machine_without_that_firmware_does_not_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "THROTTLED_FILE", tmp_path / "none")
+    figures = PsutilHost(tmp_path).read()
+    assert (figures["throttled"], figures["undervoltage"]) == (None, None)
+
+
+def test_what_the_box_is_comes_from_the_first_file_that_says_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = tmp_path / "model", tmp_path / "product_name"
+    monkeypatch.setattr(host, "MODEL_FILES", files)
+    monkeypatch.setattr(host, "SERIAL_FILE", tmp_path / "serial-number")
+    assert (host.hardware(), host.serial()) == (None, None)
+    files[1].write_text("NUC\n")
+    assert host.hardware() == "NUC"
+    # The device tree ends its words with a zero byte.
+    files[0].write_bytes(b"Raspberry Pi 4 Model B Rev 1.5\0")
+    (tmp_path / "serial-number").write_bytes(b"10000000abcdef01\0")
+    assert (host.hardware(), host.serial()) == ("Raspberry Pi 4 Model B Rev 1.5", "10000000abcdef01")
+
+
+def test_the_boot_has_a_number_that_stays() -> None:
+    assert uuid.UUID(host.boot_id())
+    assert host.boot_id() == host.boot_id()
+
+
+def test_whether_the_clock_is_synchronised_is_asked_now_and_then_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = SyncWatch()
+    answers = [True, False]
+    monkeypatch.setattr(watch, "_ask", lambda: answers.pop(0))
+    assert [watch(), watch(), watch()] == [True] * 3
+    monkeypatch.setattr(SyncWatch, "KEEP_S", -1.0)
+    assert watch() is False
+    assert answers == []
+
+
+def test_the_kernel_can_be_asked() -> None:
+    assert SyncWatch()() in (True, False)

