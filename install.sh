@@ -85,14 +85,18 @@ show() {
   echo "$line"
 }
 
+need_writable_venv() {
+  { mkdir -p .venv && [[ -w .venv ]]; } 2>/dev/null ||
+    fail "$ROOT/.venv cannot be written: run this as the user it belongs to, or delete it"
+}
+
 # One step. Its output goes to the log, so that a newcomer reads a few sentences and not pages.
 try() {
   if [[ $DRY_RUN ]]; then
     show "$@"
     return
   fi
-  { mkdir -p .venv && [[ -w .venv ]]; } 2>/dev/null ||
-    fail "$ROOT/.venv cannot be written: run this as the user it belongs to, or delete it"
+  need_writable_venv
   show "$@" >>"$LOG"
   "$@" >>"$LOG" 2>&1 </dev/null
 }
@@ -138,7 +142,7 @@ apt_install() {
   announce "Cài gói hệ thống / installing with apt${how}: ${MISSING[*]}"
   # A source that is down need not be one that we want: whether it was shows in the next step.
   try "${AS_ROOT[@]}" apt-get update || say "apt-get update failed; going on with what apt knows"
-  if [[ ${MISSING[*]} == *mosquitto* ]]; then hold_service; fi
+  [[ ${MISSING[*]} != *mosquitto* ]] || hold_service
   # After a dpkg that was cut off (by Ctrl-C here, perhaps) apt-get would only say to run this first.
   if compgen -G '/var/lib/dpkg/updates/[0-9]*' >/dev/null; then
     try "${AS_ROOT[@]}" env DEBIAN_FRONTEND=noninteractive dpkg --configure -a || true
@@ -146,7 +150,8 @@ apt_install() {
   # On its first day a machine often updates itself behind one's back: wait for dpkg's lock.
   run "${AS_ROOT[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     -o DPkg::Lock::Timeout=600 "${MISSING[@]}"
-  if [[ ${MISSING[*]} == *mosquitto* ]]; then release_service; fi
+  [[ ${MISSING[*]} != *mosquitto* ]] || release_service
+  unless_dry rm -f "$OURS"
 }
 
 # apt would start mosquitto's own service on port 1883. The demo has a broker of its own, and nobody asked for one more.
@@ -165,15 +170,17 @@ case "$*" in *mosquitto*) exit 101 ;; esac
 printf %s "$2" >"$1" && chmod 755 "$1"' sh "$POLICY" "$policy"
 }
 
-# Also the exit trap, so apt may have failed.
+# Also the exit trap, so apt may have failed or been cut off.
 release_service() {
   trap - EXIT
   # shellcheck disable=SC2016 # expanded by that shell
   try "${AS_ROOT[@]}" sh -c 'if [ -e "$1.before" ]; then mv -f "$1.before" "$1"; else rm -f "$1"; fi' sh "$POLICY" ||
     say "install.sh: $POLICY could not be put back: see $LOG"
-  # Only half set up: the next run goes on from there.
-  if { [[ $DRY_RUN ]] || command -v mosquitto >/dev/null; } && ! disable_service; then return; fi
-  unless_dry rm -f "$OURS"
+  if [[ $DRY_RUN ]] || command -v mosquitto >/dev/null; then
+    disable_service || true
+  else
+    rm -f "$OURS"
+  fi
 }
 
 # Without a running systemd (a chroot, a container) the service would start at the first boot.
@@ -225,6 +232,7 @@ provide_python_packages() {
   [[ $(cat ".venv/installed-$MODE" 2>/dev/null) != "$key" ]] || return 0
   announce "Cài thư viện Python / installing Python packages into .venv, once (a minute or two)"
   # First the old stamps: a pip that is cut off must not look finished.
+  unless_dry need_writable_venv
   unless_dry rm -f .venv/installed-*
   case $OPENCV in
     opencv-python) install_with opencv-python-headless -e ".${EXTRA[$MODE]}" ;;

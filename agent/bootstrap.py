@@ -5,13 +5,14 @@ is the counting process; ``open_counting`` is ``diemcau count``. OpenCV is impor
 """
 
 import logging
+import os
 import platform
 import signal
 import sys
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,8 @@ def run_eye() -> int:
         log.error("the eye is started by systemd or by `diemcau run`; to count by hand use `diemcau count SOURCE`")
         return 2
     die_with_parent()
+    with suppress(OSError):
+        os.nice(10)  # counting gives way to everything else on the box
     serve(socket.socket(fileno=sys.stdin.fileno()), _open_viewer, lambda: None)
     return 0
 
@@ -131,8 +134,6 @@ def open_counting(
 
 
 def _mode_of_stdin() -> int:
-    import os
-
     try:
         return os.fstat(sys.stdin.fileno()).st_mode
     except (OSError, ValueError, AttributeError):
@@ -212,7 +213,8 @@ def _hardware(options: RunOptions, config: RoomConfig, inbox: Inbox, parts: Exit
 
 def _pin_factory() -> Any:
     """The box's pins. Named, because gpiozero's own choice falls back silently; without a chip the rest still runs."""
-    from hw.lines import LineError, LineFactory
+    from hw.gpio_chip import LineError
+    from hw.lines import LineFactory
     from hw.no_lines import NoLines
 
     try:

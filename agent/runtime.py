@@ -92,6 +92,7 @@ class Runtime:
         self._handlers = handlers
         self._feed_watchdog = feed_watchdog
         self._nap_s = wake_at_least_every_s
+        self._tick_is_next = False
 
     def run(self, first: Event) -> None:
         """Handle ``first`` and everything after it, until a ``Stopping`` was handled. Thread: becomes the agent's."""
@@ -113,11 +114,11 @@ class Runtime:
             waiting += [answer for answer in answers if answer is not None]
 
     def _next(self) -> Event | None:
-        now_s = self._clock.now().mono_s
-        wait_s = core.deadline_s(self.room) - now_s
+        wait_s = core.deadline_s(self.room) - self._clock.now().mono_s
         if wait_s <= 0:
-            # Events first: a stream of overdue deadlines must not starve the button.
-            return self._inbox.get(0) or Tick()
+            # By turns: neither may a flood of events hold up the loads, nor overdue deadlines the button.
+            self._tick_is_next = not self._tick_is_next
+            return Tick() if self._tick_is_next else self._inbox.get(0) or Tick()
         event = self._inbox.get(min(wait_s, self._nap_s))
         return event or (Tick() if wait_s <= self._nap_s else None)
 

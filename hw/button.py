@@ -1,4 +1,7 @@
-"""The one button, through gpiozero: ``ButtonPressed`` when it goes down, ``ButtonHeld`` after ``hold_s``."""
+"""The one button, through gpiozero.
+
+``ButtonPressed`` when it goes down, ``ButtonHeld`` after ``hold_s``, ``ButtonReleased`` when it comes up.
+"""
 
 import logging
 from typing import Any
@@ -6,7 +9,7 @@ from typing import Any
 import gpiozero
 
 from agent.core.config import ButtonSection
-from agent.core.events import ButtonHeld, ButtonPressed
+from agent.core.events import ButtonHeld, ButtonPressed, ButtonReleased
 from agent.core.ports import Inbox
 
 log = logging.getLogger("diemcau.button")
@@ -45,6 +48,7 @@ class GpioButton:
             log.error("the button on pin %d cannot be had: %s", self._section.pin, error)
             return
         self._device.when_pressed = lambda: self._inbox(ButtonPressed())
+        self._device.when_released = lambda: self._inbox(ButtonReleased())
         self._device.when_held = lambda: self._inbox(ButtonHeld())
 
     def close(self) -> None:

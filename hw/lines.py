@@ -37,33 +37,25 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from gpiozero import (
     PinEdgeDetectUnsupported,
-    PinError,
     PinFixedPull,
     PinInvalidBounce,
     PinInvalidEdges,
     PinInvalidFunction,
-    PinInvalidPin,
     PinInvalidPull,
     PinInvalidState,
     PinSetInput,
-    PinUnknownPi,
 )
-from gpiozero.compat import frozendict
-from gpiozero.pins import BoardInfo, Factory, HeaderInfo, PinInfo
-from gpiozero.pins.local import get_pi_revision
-from gpiozero.pins.pi import PiBoardInfo, PiPin
+from gpiozero.pins import Factory
+from gpiozero.pins.pi import PiPin
 
+from hw import gpio_chip
 from hw import gpio_uapi as uapi
+from hw.gpio_chip import CHIP_LABELS, LineBusyError, LineError, LineUnknownError
 from hw.gpio_uapi import Flag
-
-# The 40-pin header's chip on Raspberry Pi 0 to 3, 4, 5. By label, since the numbers of /dev/gpiochip* changed between
-# kernels: the header of a Pi 5 was gpiochip4 and became gpiochip0.
-CHIP_LABELS = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
 
 # What `pull` says before anyone set one. It equals none of gpiozero's three, so InputDevice always sets its own: a line
 # may come from the firmware with any pull, and the kernel cannot tell which.
@@ -83,27 +75,9 @@ _EDGES = {
 }
 _LONGEST_BOUNCE_S = (2**32 - 1) / 1e6  # the kernel counts microseconds in 32 bits
 
-_DEV = Path("/dev")
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-
-
-class LineError(PinError):  # type: ignore[misc]  # gpiozero has no types
-    """This line or chip cannot be used now; the line's real state is unknown. The text is one sentence for people."""
-
-
-class LineBusyError(LineError):
-    """Someone else has the line; `consumer` is the name that one gave to the kernel, perhaps empty."""
-
-    def __init__(self, line: str, consumer: str) -> None:
-        owner = f"{consumer!r}" if consumer else "a program or driver that gave no name"
-        super().__init__(f"{line} is in use by {owner}: stop that one or choose another pin")
-        self.consumer = consumer
-
-
-class LineUnknownError(LineError, PinInvalidPin):  # type: ignore[misc]  # gpiozero has no types
-    """The board has no such GPIO pin."""
 
 
 class LineFactory(Factory):  # type: ignore[misc]  # gpiozero has no types
@@ -132,7 +106,7 @@ class LineFactory(Factory):  # type: ignore[misc]  # gpiozero has no types
         self._consumer = consumer
         self._board: Any = None
         self.edges = uapi.EdgeReader()
-        self._chip_fd, self.chip = _open_chip(chip) if chip else _find_chip(labels)
+        self._chip_fd, self.chip = gpio_chip.open_chip(chip) if chip else gpio_chip.find_chip(labels)
 
     def close(self) -> None:
         """Let go of every line and of the chip, and stop the thread; drives nothing (see the module's text).
@@ -243,12 +217,8 @@ class LineFactory(Factory):  # type: ignore[misc]  # gpiozero has no types
         raise LineUnknownError(f"{name!r} is no GPIO pin of {self.chip.label}: use a number up to {last}, or 'GPIO17'")
 
     def _get_board_info(self) -> Any:
-        """The Raspberry Pi's headers, so that only pins that a wire can reach are offered; elsewhere the whole chip."""
         if self._board is None:
-            try:
-                self._board = PiBoardInfo.from_revision(get_pi_revision())
-            except (PinUnknownPi, OSError):  # OSError: a sandbox without /proc/cpuinfo (ProcSubset=pid)
-                self._board = _bare_board(self.chip)
+            self._board = gpio_chip.board_of(self.chip)
         return self._board
 
 
@@ -462,53 +432,3 @@ def _level(state: bool | float, pin: LinePin) -> int:
     if state not in (0, 1):
         raise PinInvalidState(f"state of {pin!r} must be 0 or 1, not {state!r}: these pins have no PWM")
     return int(state)
-
-
-def _open_chip(path: str) -> tuple[int, uapi.ChipInfo]:
-    try:
-        fd = uapi.open_chip(path)
-    except PermissionError as error:
-        raise LineError(f"no permission for {path}: add this user to the group gpio and log in again") from error
-    except OSError as error:
-        raise LineError(f"{path} cannot be opened as a GPIO chip: {error.strerror}") from error
-    try:
-        return fd, uapi.chip_info(fd)
-    except OSError as error:
-        os.close(fd)
-        raise LineError(f"{path} is not a GPIO chip: name one such as /dev/gpiochip0") from error
-
-
-def _find_chip(labels: Sequence[str]) -> tuple[int, uapi.ChipInfo]:
-    refusals = []
-    for path in sorted(_DEV.glob("gpiochip*")):
-        try:
-            fd, info = _open_chip(str(path))
-        except LineError as error:
-            refusals.append(error)
-            continue
-        if info.label in labels:
-            return fd, info
-        os.close(fd)
-    if refusals:
-        raise refusals[0]
-    wanted = " or ".join(labels)
-    raise LineError(f"there is no GPIO chip labelled {wanted}: run this on a Raspberry Pi, or name the chip's path")
-
-
-def _bare_board(chip: uapi.ChipInfo) -> Any:
-    """A board of one header with every line of the chip, for machines that gpiozero has no drawing of."""
-    pins = {
-        offset + 1: PinInfo(
-            number=offset + 1,
-            name=f"GPIO{offset}",
-            names=frozenset({offset, str(offset), f"GPIO{offset}", f"BCM{offset}"}),
-            pull="",
-            row=offset + 1,
-            col=1,
-            interfaces=frozenset({"gpio"}),
-        )
-        for offset in range(chip.lines)
-    }
-    header = HeaderInfo(name="GPIO", rows=chip.lines, columns=1, pins=frozendict(pins))
-    known = {"model": chip.label, "soc": chip.label, "headers": frozendict({"GPIO": header}), "board": "{GPIO:full}"}
-    return BoardInfo(**{**dict.fromkeys(BoardInfo._fields, ""), **known})

@@ -12,9 +12,11 @@ from agent.core.commands import Command, Publish, ReadHealth, SetRelay, ShowLed,
 from agent.core.events import (
     ButtonHeld,
     ButtonPressed,
+    ButtonReleased,
     Event,
     HealthRead,
     LinkDown,
+    LinkUp,
     Now,
     Probed,
     RelayFailed,
@@ -24,8 +26,10 @@ from agent.core.events import (
     Tick,
 )
 from agent.runtime import QueueInbox, Runtime, SystemClock
-from tests.core.rig import BEGIN_S, FIGURES, now_at, room_config, self_of
+from tests.core.rig import BEGIN_S, FIGURES, ROOM, now_at, room_config, self_of
 
+# Nothing has to stay off for a while, so that a test may press at once.
+CONFIG = room_config(power={"loads": [{**load, "min_off_s": 0} for load in ROOM["power"]["loads"]]})
 ALL_OFF: Any = {"codec": "off", "display": "off", "lamp": "off"}
 NAP_S = 5.0
 
@@ -106,9 +110,7 @@ class Loop:
         self.clock = FakeClock()
         self.inbox = FakeInbox(self.clock, *events, until_s=until_s)
         self.parts = Parts(self.clock)
-        self.runtime = Runtime(
-            self_of(room_config()), self.inbox, self.clock, self.parts.handlers(), self.parts.feed, NAP_S
-        )
+        self.runtime = Runtime(self_of(CONFIG), self.inbox, self.clock, self.parts.handlers(), self.parts.feed, NAP_S)
 
     def run(self) -> Parts:
         self.runtime.run(Started(ALL_OFF))
@@ -127,7 +129,7 @@ def test_a_hold_switches_off_in_reverse() -> None:
 
 
 def test_a_deadline_is_a_tick_on_time_and_not_before() -> None:
-    parts = Loop(until_s=100).run()
+    parts = Loop((0, LinkUp(1)), until_s=100).run()
     assert [at_s for at_s, topic in parts.published if topic == "status"] == [0, 30, 60, 90, 100]
 
 
@@ -157,7 +159,7 @@ def test_a_loop_that_hangs_in_a_handler_feeds_no_watchdog() -> None:
     loop = Loop(until_s=10)
     fed_when_asked: list[int] = []
     handlers = {**loop.parts.handlers(), ReadHealth: lambda command: fed_when_asked.append(len(loop.parts.fed))}
-    runtime = Runtime(self_of(room_config()), loop.inbox, loop.clock, handlers, loop.parts.feed, NAP_S)
+    runtime = Runtime(self_of(CONFIG), loop.inbox, loop.clock, handlers, loop.parts.feed, NAP_S)
     runtime.run(Started(ALL_OFF))
     assert fed_when_asked == [0]
 
@@ -179,20 +181,42 @@ def test_answers_are_handled_first_in_first_out(caplog: pytest.LogCaptureFixture
         ShowLed: lambda command: LinkDown("first"),
         ReadHealth: lambda command: LinkDown("second"),
     }
-    Runtime(self_of(room_config()), FakeInbox(clock, until_s=1), clock, handlers).handle(Started(ALL_OFF))
+    Runtime(self_of(CONFIG), FakeInbox(clock, until_s=1), clock, handlers).handle(Started(ALL_OFF))
     assert [each.getMessage() for each in caplog.records] == ["link: first", "link: second"]
 
 
-def test_overdue_deadlines_do_not_starve_the_button() -> None:
-    loop = Loop((40, ButtonPressed()), until_s=50)
+def test_overdue_deadlines_and_events_take_turns() -> None:
+    loop = Loop((40, ButtonPressed()), (40, ButtonReleased()), (40, ButtonPressed()), until_s=50)
     loop.runtime.handle(Started(ALL_OFF))
-    loop.clock.mono_s += 40  # the machine slept; a heartbeat is overdue and the button was pressed
-    assert loop.runtime._next() == ButtonPressed()
-    assert loop.runtime._next() == Tick()
+    loop.clock.mono_s += 40  # the machine slept; a heartbeat is overdue and stays so, and the button was pressed
+    found = [loop.runtime._next() for _ in range(7)]
+    assert found[::2] == [Tick()] * 4
+    assert found[1::2] == [ButtonPressed(), ButtonReleased(), ButtonPressed()]
+
+
+def test_a_flood_of_events_holds_up_no_load() -> None:
+    loop = Loop((0, ButtonPressed()), *((0.1 * i, Probed("codec-answers", True)) for i in range(400)), until_s=40)
+    assert loop.run().relays == [(0, "codec", True), (20, "display", True), (22, "lamp", True)]
+
+
+def test_an_inbox_that_is_never_empty_holds_up_no_load() -> None:
+    loop = Loop(until_s=40)
+
+    class Flood(FakeInbox):
+        """Handling one event takes a tenth of a second, and then the next one is there already."""
+
+        def get(self, timeout_s: float) -> Event | None:
+            loop.clock.mono_s += 0.1
+            return super().get(0) or Probed("codec-answers", True)
+
+    inbox = Flood(loop.clock, (0, ButtonPressed()), until_s=40)
+    Runtime(self_of(CONFIG), inbox, loop.clock, loop.parts.handlers()).run(Started(ALL_OFF))
+    assert [load for _, load, _ in loop.parts.relays] == ["codec", "display", "lamp"]
+    assert loop.parts.relays[-1][0] < 23
 
 
 def test_a_stop_is_the_last_thing_that_is_handled() -> None:
-    loop = Loop((1, Stopping()), (1, ButtonPressed()), until_s=2)
+    loop = Loop((0, LinkUp(1)), (1, Stopping()), (1, ButtonPressed()), until_s=2)
     parts = loop.run()
     assert parts.relays == []
     assert loop.runtime.room.stopping
@@ -213,7 +237,7 @@ def test_our_own_bug_falls_with_its_traceback() -> None:
     def broken(command: Command) -> Event | None:
         raise ZeroDivisionError
 
-    runtime = Runtime(self_of(room_config()), loop.inbox, loop.clock, {**loop.parts.handlers(), SetRelay: broken})
+    runtime = Runtime(self_of(CONFIG), loop.inbox, loop.clock, {**loop.parts.handlers(), SetRelay: broken})
     with pytest.raises(ZeroDivisionError):
         runtime.run(Started(ALL_OFF))
 

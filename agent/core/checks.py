@@ -69,7 +69,7 @@ def matches(check: CheckSection, device: UsbDevice) -> bool:
     """True when the device is the one that the check means: every key that is given must fit."""
     return (
         device.kind == KINDS.get(check.kind)
-        and check.usb in ("", device.usb)
+        and check.usb.lower() in ("", device.usb)
         and check.serial in ("", device.serial)
         and check.port in ("", device.port)
     )

@@ -71,7 +71,7 @@ class CheckSection(Section):
     name: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")
     kind: Literal["usb-camera", "usb-microphone", "tcp", "ping"]
     address: str = Field(default="", max_length=255)
-    usb: str = Field(default="", pattern=r"^([0-9a-f]{4}:[0-9a-f]{4})?$")
+    usb: str = Field(default="", pattern=r"^([0-9a-fA-F]{4}:[0-9a-fA-F]{4})?$")
     serial: str = Field(default="", max_length=255)
     port: str = Field(default="", max_length=64)
     group: Literal["connect", "display", "audio", "power", "box"] = "connect"
@@ -233,7 +233,7 @@ def _check_problems(checks: list[dict[str, Any]]) -> list[Problem]:
 
 def _host_and_port(address: object) -> bool:
     host, _, port = str(address).rpartition(":")
-    return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    return bool(host) and port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536
 
 
 def _camera_problems(camera: dict[str, Any], checks: list[dict[str, Any]]) -> list[Problem]:

@@ -40,7 +40,10 @@ def _moment(value: object) -> object:
     if isinstance(value, datetime):
         return value
     if isinstance(value, str) and "T" in value:
-        return datetime.fromisoformat(value)
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            pass  # whose message would quote it
     raise ValueError("should be a time such as 2012-11-20T07:30:00.000Z")
 
 
@@ -188,7 +191,8 @@ def decode(model: type[P], raw: bytes) -> P:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"]))[:80]
-        raise ValueError(f"{where or 'payload'}: {first['msg'][:120]}") from None
+        refusal = f"{where or 'payload'}: {first['msg'][:120]}"
+        raise ValueError("".join(letter if letter.isprintable() else "�" for letter in refusal)) from None
 
 
 def body(payload: FromSite) -> dict[str, Any]:

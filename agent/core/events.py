@@ -46,6 +46,11 @@ class ButtonPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class ButtonReleased:
+    """The button came up."""
+
+
+@dataclass(frozen=True, slots=True)
 class ButtonHeld:
     """The button has been down for ``hold_s``."""
 
@@ -203,6 +208,7 @@ Event = (
     | Stopping
     | Tick
     | ButtonPressed
+    | ButtonReleased
     | ButtonHeld
     | RelaySet
     | RelayFailed

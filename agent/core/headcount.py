@@ -19,7 +19,7 @@ DARK_LUMA = 10.0
 # The same picture to the last bit: a live sensor's noise never repeats. Source: opencv issues 14044, 22677 (drivers
 # that hand out the last frame for ever after an unplug).
 FROZEN_AFTER_S = 8.0
-FEW_SAMPLES = 3
+ENOUGH_SAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Estimator:
     samples: tuple[Sample, ...] = ()
     excluded: int = 0
     trouble: str | None = "starting"
+    detect_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def add_frame(estimator: Estimator, frame: FrameSeen, config: HeadcountSection) 
     kept[frame.captured_s] = Sample(frame.captured_s, len(counted))
     newest = max(kept)
     samples = tuple(kept[at] for at in sorted(kept) if at > newest - config.window_s)
-    return replace(estimator, samples=samples, excluded=len(excluded), trouble=None)
+    return replace(estimator, samples=samples, excluded=len(excluded), trouble=None, detect_s=frame.detect_ms / 1000)
 
 
 def fail(reason: str) -> Estimator:
@@ -81,7 +82,9 @@ def estimate(estimator: Estimator, now_s: float, config: HeadcountSection, stale
     age_s = now_s - estimator.samples[-1].captured_s
     if age_s > stale_after_s:
         return Estimate(None, "unknown", "no_frames")
-    reason = "few_samples" if len(counts) < FEW_SAMPLES and config.window_s > 0 else None
+    # A window may be set so short that it never holds more than one or two.
+    enough = max(1, min(ENOUGH_SAMPLES, int(config.window_s / config.interval_s)))
+    reason = "few_samples" if len(counts) < enough else None
     return Estimate(
         value=statistics.median_low(counts),
         state="degraded" if reason else "ok",

@@ -102,15 +102,22 @@ def _broker_problems(data: dict[str, Any]) -> list[Problem]:
 
 
 def _url_problems(url: str) -> list[Problem]:
+    """What is wrong with an address. It is never quoted as a whole: somebody may have put a password into it."""
+    looks = "should look like mqtts://broker.example:8883"
     try:
         parts = urlsplit(url)
-        port_is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        return [Problem("broker.url", "the port should be a number from 1 to 65535")]
-    if parts.scheme not in PORTS or not parts.hostname or not port_is_fine:
-        return [Problem("broker.url", f"should look like mqtts://broker.example:8883, not {url!r}")]
-    if parts.scheme == "mqtt" and not is_loopback(parts.hostname):
-        return [Problem("broker.url", "plain mqtt:// is for this machine only", f"use mqtts://{parts.hostname}:8883")]
+        usual = PORTS[parts.scheme]
+        port = usual if parts.port is None else parts.port
+    except (ValueError, KeyError):
+        return [Problem("broker.url", f"{looks}, with a port from 1 to 65535")]
+    if parts.username is not None:
+        return [Problem("broker.url", "no user or password in here: give username and password_file")]
+    host = parts.hostname or ""
+    if not port or not host or parts.path.strip("/") or parts.query or parts.fragment or any(map(str.isspace, url)):
+        return [Problem("broker.url", looks)]
+    if parts.scheme == "mqtt" and not is_loopback(host):
+        shown = f"[{host}]" if ":" in host else host
+        return [Problem("broker.url", "plain mqtt:// is for this machine only", f"use mqtts://{shown}:8883")]
     return []
 
 

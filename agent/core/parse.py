@@ -33,6 +33,8 @@ def decode(text: str, source: str, json_document: bool) -> dict[str, Any]:
     """
     try:
         data = json.loads(text) if json_document else tomllib.loads(text)
+        # What cannot be written as JSON (too deep, a number of thousands of digits) cannot be looked at either.
+        json.dumps([[[data]]], default=str)
     except (ValueError, RecursionError) as error:
         kind = "JSON" if json_document else "TOML"
         raise ConfigError(source, (Problem("", f"this is not {kind}: {error}"),)) from error
@@ -70,7 +72,9 @@ def _problem(model: type[Section], location: Location, item: Any) -> Problem:
     if item["type"] == "literal_error":
         expected = item["ctx"]["expected"]
         words = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
-        return Problem(path, f"should be {expected}, not {item['input']!r}", _did_you_mean(str(item["input"]), words))
+        return Problem(
+            path, f"should be {expected}, not {_short(item['input'])}", _did_you_mean(str(item["input"]), words)
+        )
     return Problem(path, _sentence(item["msg"]) + f", not {_short(item['input'])}")
 
 

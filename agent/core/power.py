@@ -5,13 +5,15 @@
                  press                     last load proven
        off ───────────────► starting ───────────────────────► on
         ▲                    │    ▲                            │
-        │               hold │    │ press: again from the step │ hold
+        │               hold │    │ tap: again from the step   │ hold
         │ last load off      │    │                            │
         └────── stopping ◄───┘   fault ◄── relay failed, step not proven in time
                    ▲               │
                    └───── hold ────┘
 
 State and event in, new state and commands out; nothing is touched here. A press that is not in the picture is ignored.
+A press at off acts when the button goes down; at a fault a tap acts when it comes up, because a hold begins with one
+too, and somebody who wants everything off must not switch it on first.
 Steps of one load while starting: wait out ``min_off_s``, switch, wait ``settle_s``, wait for the proof.
 """
 
@@ -21,7 +23,17 @@ from typing import Literal
 from agent.core.checks import Checks
 from agent.core.commands import Command, Log, SetRelay
 from agent.core.config import LoadSection, PowerSection
-from agent.core.events import ButtonHeld, ButtonPressed, Event, LoadState, RelayFailed, RelaySet, Started, Tick
+from agent.core.events import (
+    ButtonHeld,
+    ButtonPressed,
+    ButtonReleased,
+    Event,
+    LoadState,
+    RelayFailed,
+    RelaySet,
+    Started,
+    Tick,
+)
 
 State = Literal["off", "starting", "on", "stopping", "fault"]
 Phase = Literal["resting", "switching", "settling", "proving"]
@@ -36,7 +48,8 @@ class Power:
 
     ``step`` is the index of the load at work or failed; ``deadline_s`` when the machine wants a ``Tick``;
     ``hold_counts`` is True while the button is down from a press that found the room powered, so that the press that
-    switches on can never grow into the hold that switches off; ``proven_after_s`` is how fresh a proof must be.
+    switches on can never grow into the hold that switches off; ``tap_retries`` while it is down from one at a fault.
+    ``begun_s`` is when the start began; ``proven_after_s`` is how fresh a proof must be.
     """
 
     state: State = "off"
@@ -47,6 +60,8 @@ class Power:
     by: Literal["button", "restore"] | None = None
     reason: str | None = None
     hold_counts: bool = False
+    tap_retries: bool = False
+    begun_s: float | None = None
     switched_s: float | None = None
     proven_after_s: float = 0.0
     off_since_s: dict[str, float] = field(default_factory=dict)
@@ -67,9 +82,11 @@ def handle(power: Power, event: Event, now_s: float, config: PowerSection, check
     """
     match event:
         case Started(loads=loads):
-            return _found(power, loads, config)
+            return _found(power, loads, now_s, config)
         case ButtonPressed():
             return _pressed(power, now_s, config)
+        case ButtonReleased():
+            return _released(power, now_s, config)
         case ButtonHeld():
             return _held(power, now_s, config)
         case RelaySet(load=load, on=on):
@@ -82,26 +99,52 @@ def handle(power: Power, event: Event, now_s: float, config: PowerSection, check
             return _proceed(power, isinstance(event, Tick), now_s, config, checks)
 
 
-def _found(power: Power, loads: dict[str, LoadState], config: PowerSection) -> Result:
+def _found(power: Power, loads: dict[str, LoadState], now_s: float, config: PowerSection) -> Result:
     """What the relays read back at start decides where the room is; nothing is switched for it."""
     power = replace(power, loads={load.name: loads.get(load.name, "unknown") for load in config.loads})
+    # For how long a load has been off nobody knows, so its least time off begins now.
+    power = replace(power, off_since_s={name: now_s for name, state in power.loads.items() if state != "on"})
     energised = [state == "on" for state in power.loads.values()]
     if energised and all(energised):
         return replace(power, state="on", by="restore"), []
-    if not any(energised):
+    if all(state == "off" for state in power.loads.values()):
         return power, []
+    if not any(energised):
+        # A line that cannot be read is never assumed off.
+        return _fault(power, list(power.loads.values()).index("unknown"), "unknown_level")
     # Half a room: an earlier start or stop was cut short. A press goes on from the first load that is off.
     return _fault(power, energised.index(False), "interrupted")
 
 
 def _pressed(power: Power, now_s: float, config: PowerSection) -> Result:
-    if _is_ghost(power, now_s, config):
-        return replace(power, hold_counts=False), [Log("info", "button: ignored, a load was switched a moment ago")]
+    # The press that began the start may bounce, also while its first load still waits out its least time off.
+    is_bounce = power.begun_s is not None and now_s - power.begun_s < config.button.ignore_after_switch_s
+    if is_bounce or _is_ghost(power, now_s, config):
+        # No spike lasts as long as a hold.
+        power = replace(power, hold_counts=not is_bounce, tap_retries=False)
+        return power, [Log("info", "button: ignored, too soon after a load was switched or a start began")]
     if power.state == "off":
-        return _start_at(replace(power, by="button", reason=None, hold_counts=False), 0, now_s, config)
+        return _begin(replace(power, hold_counts=False), 0, now_s, config)
     if power.state == "fault":
-        return _start_at(replace(power, by="button", reason=None, hold_counts=True), power.step or 0, now_s, config)
+        return replace(power, hold_counts=True, tap_retries=True), []
     return replace(power, hold_counts=True), [Log("info", f"button: a press changes nothing while {power.state}")]
+
+
+def _released(power: Power, now_s: float, config: PowerSection) -> Result:
+    is_tap = power.state == "fault" and power.tap_retries
+    power = replace(power, hold_counts=False, tap_retries=False)
+    return _begin(power, _first_open(power), now_s, config) if is_tap else (power, [])
+
+
+def _begin(power: Power, step: int, now_s: float, config: PowerSection) -> Result:
+    power = replace(power, by="button", reason=None, tap_retries=False, begun_s=now_s)
+    return _start_at(power, step, now_s, config)
+
+
+def _first_open(power: Power) -> int:
+    """The load where a start goes on: the failed step, or a load before it that a stop has switched off meanwhile."""
+    not_on = [place for place, state in enumerate(power.loads.values()) if state != "on"]
+    return min([power.step or 0, *not_on])
 
 
 def _is_ghost(power: Power, now_s: float, config: PowerSection) -> bool:
@@ -113,7 +156,8 @@ def _held(power: Power, now_s: float, config: PowerSection) -> Result:
     if not power.hold_counts or power.state in ("off", "stopping"):
         return power, []
     last = len(config.loads) - 1
-    return _stop_at(replace(power, by="button", reason=None, hold_counts=False), last, now_s, config)
+    power = replace(power, by="button", reason=None, hold_counts=False, tap_retries=False)
+    return _stop_at(power, last, now_s, config)
 
 
 def _start_at(power: Power, step: int, now_s: float, config: PowerSection) -> Result:
@@ -176,7 +220,9 @@ def _relay_set(power: Power, load: str, on: bool, now_s: float, config: PowerSec
 
 
 def _relay_failed(power: Power, load: str, on: bool, reason: str, now_s: float, config: PowerSection) -> Result:
-    power = replace(power, loads={**power.loads, load: "unknown"})
+    # A release that failed may yet have happened: the least time off counts from here, to be sure.
+    off_since_s = power.off_since_s if on else {**power.off_since_s, load: now_s}
+    power = replace(power, loads={**power.loads, load: "unknown"}, off_since_s=off_since_s)
     if not _at_work_on(power, load, config) or power.step is None:
         return power, []
     if power.state == "starting":

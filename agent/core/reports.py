@@ -51,7 +51,9 @@ def due(
     beat = now_s >= reports.beat_s
     heartbeat_s = self.config.reporting.heartbeat_s
     news = {name: _news(name, payload) for name, payload in live.items()}
-    chosen = [name for name in live if beat or all_again or news[name] != reports.said.get(name)]
+    # Not the box's figures: they are asked for at every heartbeat, and said when they have been read.
+    again = {name for name in live if (beat or all_again) and name != "health"}
+    chosen = [name for name in live if name in again or news[name] != reports.said.get(name)]
     publications: list[Command] = [
         Publish(name, live[name], expiry_s=None if name in NEVER_EXPIRE else round(EXPIRY_BEATS * heartbeat_s))
         for name in chosen
@@ -111,9 +113,13 @@ def headcount_payload(
 ) -> Headcount:
     """Topic ``headcount``. ``summoned`` and ``rate`` are there only while a conference says how many are summoned."""
     section = self.config.headcount
-    found = headcount.estimate(estimator, now.mono_s, section, stale_after_s=stale_after_s(self.config))
+    found = headcount.estimate(
+        estimator, now.mono_s, section, stale_after_s=stale_after_s(self.config, estimator.detect_s)
+    )
     newest_s = estimator.samples[-1].captured_s if estimator.samples else None
     extra: dict[str, Any] = {}
+    if conference is not None and now.synced and now.utc >= conference.ends_at:
+        conference = None  # it is over; that nobody cleared it is no reason to reckon on with its numbers
     if conference is not None:
         extra["conference"] = conference.id
     if conference is not None and conference.summoned is not None:
@@ -140,9 +146,13 @@ def headcount_payload(
     )
 
 
-def stale_after_s(config: RoomConfig) -> float:
-    """A count without a new frame for this long is no longer one: three frames missed, and never under 5 s."""
-    return max(5.0, 3 * config.headcount.interval_s)
+def stale_after_s(config: RoomConfig, detect_s: float = 0.0) -> float:
+    """A count without a new frame for this long is no longer one: three frames missed, and never under 5 s.
+
+    A box that is slower than its interval rests between two looks, so that it keeps to its share of the processor.
+    """
+    section = config.headcount
+    return max(5.0, 3 * max(section.interval_s, detect_s / section.cpu_share))
 
 
 def _rate(value: int | None, summoned: int) -> float | None:

@@ -63,7 +63,7 @@ def handle(room: Room, event: Event, now: Now, self: Self) -> Result:
     Returns:
         The state after, and what is to be done, in order.
     """
-    room, remarks = _noted(room, event)
+    room, remarks = _noted(room, event, self)
     room = replace(room, checks=checks.handle(room.checks, event, now.mono_s, self.config))
     machine, moves = power.handle(room.power, event, now.mono_s, self.config.power, room.checks)
     room = replace(room, power=machine)
@@ -79,7 +79,7 @@ def deadline_s(room: Room) -> float:
     return min(at for at in wanted if at is not None)
 
 
-def _noted(room: Room, event: Event) -> Result:
+def _noted(room: Room, event: Event, self: Self) -> Result:
     match event:
         case Started(problems=problems):
             remarks: list[Command] = [Log("error", f"{problem}") for problem in problems]
@@ -93,14 +93,13 @@ def _noted(room: Room, event: Event) -> Result:
         case HealthRead(figures=figures):
             return replace(room, health=figures), []
         case MessageReceived():
-            return _message(room, event)
+            return _message(room, event, self.site)
         case _:
             return room, []
 
 
-def _message(room: Room, message: MessageReceived) -> Result:
-    parts = split_topic(message.topic)
-    if parts is None or parts[1] != "conference":
+def _message(room: Room, message: MessageReceived, site: str) -> Result:
+    if split_topic(message.topic) != (site, "conference"):
         return room, [Log("warning", f"link: a message on a topic that is not ours: {message.topic[:100]!r}")]
     if not message.payload:
         return replace(room, conference=None), [Log("info", "conference: cleared")]
@@ -108,7 +107,7 @@ def _message(room: Room, message: MessageReceived) -> Result:
         conference = decode(Conference, message.payload)
     except ValueError as error:
         return room, [Log("warning", f"conference: refused, {error}; the one before stays")]
-    return replace(room, conference=conference), [Log("info", f"conference: {conference.id}")]
+    return replace(room, conference=conference), [Log("info", f"conference: {conference.id!r}")]
 
 
 def _count(room: Room, event: Event, now: Now, self: Self) -> Result:
@@ -139,7 +138,7 @@ def _camera(room: Room, self: Self) -> tuple[str | None, str]:
         state = room.checks.of(name)
         if state.state == "ok":
             return state.node, ""
-    return None, "missing"
+    return None, "starting" if room.checks.of(self.config.camera.check).state == "unknown" else "missing"
 
 
 def _say(room: Room, event: Event, now: Now, self: Self) -> Result:
@@ -154,8 +153,10 @@ def _say(room: Room, event: Event, now: Now, self: Self) -> Result:
 
 def _live(room: Room, now: Now, self: Self) -> dict[str, FromSite]:
     state: Literal["running", "stopped"] = "stopped" if room.stopping else "running"
-    live: dict[str, FromSite] = {
-        "status": reports.status(now, self, state, room.connection),
+    live: dict[str, FromSite] = {}
+    if room.connection:  # before the first connection there is no number to give, and nobody to hear it
+        live["status"] = reports.status(now, self, state, room.connection)
+    live |= {
         "about": reports.about(now, self, room.eye),
         "power": reports.power(now, self, room.power),
         "headcount": reports.headcount_payload(now, self, room.estimator, room.eye, room.conference),

@@ -48,7 +48,7 @@ def _device(check: CheckSection, number: int) -> UsbDevice:
     """A device that fits the check; its node is the check's name, by which the film knows the camera."""
     return UsbDevice(
         kind=KINDS[check.kind],
-        usb=check.usb or f"1d6b:{number:04x}",
+        usb=check.usb.lower() or f"1d6b:{number:04x}",
         serial=check.serial or f"SIM{number}",
         port=check.port or f"1-1.{number + 1}",
         node=check.name,

@@ -12,6 +12,8 @@ from agent.core.commands import Command, Log, Publish, ReadHealth, SetRelay
 from agent.core.config import RoomConfig
 from agent.core.contract import encode
 from agent.core.events import (
+    ButtonPressed,
+    ButtonReleased,
     Detection,
     Event,
     FrameSeen,
@@ -27,6 +29,8 @@ from agent.core.parse import build
 from agent.core.reports import Self
 from agent.core.room import Room
 
+# The longest min_off_s of the room below. After a start nothing is switched on before its own has gone by.
+LONGEST_OFF_S = 30.0
 # Far from 0, where a forgotten "seen at 0.0" would look like "just now".
 BEGIN_S = 5000.0
 UTC_AT_BEGIN = datetime(2012, 11, 20, 7, 30, tzinfo=UTC)
@@ -106,7 +110,7 @@ class Rig:
         self.config = config or room_config()
         self.self_ = self_of(self.config, **about)
         self.room = Room()
-        self.now_s = BEGIN_S
+        self.now_s = self.zero_s = BEGIN_S
         self.synced = True
         self.stuck: set[str] = set()
         self.orders: list[tuple[float, str, bool]] = []
@@ -115,6 +119,16 @@ class Rig:
     def start(self, **loads: Any) -> list[Command]:
         """Begin; loads that are not named read back off."""
         return self.do(Started({load.name: loads.get(load.name, "off") for load in self.config.power.loads}))
+
+    def start_long_ago(self, **loads: Any) -> None:
+        """Begin, and let every load's least time off go by. Orders are then told from here."""
+        self.start(**loads)
+        self.wait(LONGEST_OFF_S)
+        self.zero_s = self.now_s
+
+    def tap(self) -> list[Command]:
+        """A short press."""
+        return self.do(ButtonPressed()) + self.do(ButtonReleased())
 
     def do(self, event: Event) -> list[Command]:
         """Handle an event and the answers to its commands; returns all commands."""
@@ -140,7 +154,7 @@ class Rig:
 
     def _answer(self, command: Command) -> Event | None:
         if isinstance(command, SetRelay):
-            self.orders.append((self.now_s - BEGIN_S, command.load, command.on))
+            self.orders.append((self.now_s - self.zero_s, command.load, command.on))
             stuck = command.load in self.stuck
             return RelayFailed(command.load, command.on, "stuck") if stuck else RelaySet(command.load, command.on)
         if isinstance(command, Publish):

@@ -28,6 +28,7 @@ def section(kind: str = "usb-camera", **keys: str) -> CheckSection:
     ("keys", "fits"),
     [
         ({"usb": "046d:085e"}, True),
+        ({"usb": "046D:085E"}, True),
         ({"usb": "046d:085f"}, False),
         ({"serial": "A1"}, True),
         ({"serial": "A"}, False),

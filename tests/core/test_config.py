@@ -200,10 +200,13 @@ def test_names_that_would_not_travel_are_refused(name: str) -> None:
         (check("tcp", address="h:0"), False),
         (check("tcp", address="h:65536"), False),
         (check("tcp", address="h:５"), False),
+        (check("tcp", address="h:" + "9" * 5000), False),
         (check("tcp"), False),
         (check("ping", address="192.0.2.1"), True),
         (check("ping"), False),
         (check("usb-camera", usb="046d:085e"), True),
+        (check("usb-camera", usb="046D:085E"), True),
+        (check("usb-camera", usb="046d:085g"), False),
         (check("usb-camera", serial="A1"), True),
         (check("usb-microphone", port="1-1.2"), True),
         (check("usb-camera"), False),
@@ -226,6 +229,15 @@ def test_zones_are_read_from_a_file_of_their_own() -> None:
     assert zones == Zones(include=(((0, 0), (1, 0), (0.5, 1)),))
     with pytest.raises(ConfigError, match=r"zones.toml: inclde: .*did you mean include\?.*; exclude\[0\]: should be"):
         parse_zones("inclde = []\nexclude = [[[0, 0]]]", "zones.toml")
+
+
+@pytest.mark.parametrize("opened", ['{"x":', '{"site":{"path":', '{"headcount":{"include":'])
+def test_a_document_of_any_depth_is_a_list_of_problems(opened: str) -> None:
+    """Also where it is just not too deep to be read, but too deep for what is done with it then."""
+    ends = "}" * opened.count("{")
+    for depth in (*range(100, 850, 50), *range(850, 1000)):
+        with pytest.raises(ConfigError):
+            parse_room(opened + "[" * depth + "]" * depth + ends, "room", json_document=True)
 
 
 # Anything at all

@@ -183,6 +183,20 @@ def test_what_is_no_object_is_refused_in_one_line(raw: bytes) -> None:
     assert len(str(refusal.value).splitlines()) == 1
 
 
+def test_a_refusal_shows_no_control_characters_of_what_it_refuses() -> None:
+    raw = json.dumps({**COMMON, "state": "off", "loads": {"a\nb\x1b[31m": "x"}}).encode()
+    with pytest.raises(ValueError, match=r"^loads\.a.b") as refusal:
+        decode(Power, raw)
+    assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize("at", ["2012-11-20Tsecret", "Tsecret", "secret", "2012-11-20T07:30:00+secret"])
+def test_a_refused_time_is_not_quoted(at: str) -> None:
+    with pytest.raises(ValueError, match=r"^at: .*should be a time such as") as refusal:
+        decode(Truth, json.dumps({"at": at, "people": 1}).encode())
+    assert "secret" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(("size", "taken"), [(MAX_PAYLOAD_BYTES, True), (MAX_PAYLOAD_BYTES + 1, False)])
 def test_sixty_four_kilobytes_are_taken_and_not_one_more(size: int, taken: bool) -> None:
     raw = conference().ljust(size)
@@ -224,6 +238,7 @@ def taken_or_refused(model: type[Payload], raw: bytes) -> None:
         return
     assert type(refusal) is ValueError
     assert len(str(refusal)) < 250
+    assert str(refusal).isprintable()
 
 
 @examples(100)

@@ -60,6 +60,23 @@ def test_a_count_of_a_few_frames_says_that_it_is_one(frames: int, state: str, re
     assert (found.value, found.state, found.reason) == (7, state, reason)
 
 
+@pytest.mark.parametrize(
+    ("window_s", "interval_s", "enough"), [(90, 2, 3), (6, 2, 3), (5, 2, 2), (4, 2, 2), (90, 60, 1), (1, 60, 1)]
+)
+def test_a_window_too_short_for_three_frames_asks_for_no_more_than_it_holds(
+    window_s: float, interval_s: float, enough: int
+) -> None:
+    config = HeadcountSection(window_s=window_s, interval_s=interval_s)
+    taken = [frame(BEGIN_S + interval_s * i, 7) for i in range(4)]
+    reasons = [estimate(take(*taken[:n], config=config), taken[n - 1].captured_s, config).reason for n in (1, 2, 3, 4)]
+    assert reasons == ["few_samples" if n < enough else None for n in (1, 2, 3, 4)]
+
+
+def test_how_long_the_newest_look_took_is_kept() -> None:
+    looks = (frame(BEGIN_S, detect_ms=2900.0), frame(BEGIN_S + 3, detect_ms=1500.0))
+    assert (take(looks[0]).detect_s, take(*looks).detect_s) == (2.9, 1.5)
+
+
 def test_before_the_first_frame_nothing_is_known() -> None:
     assert estimate(Estimator(), BEGIN_S) == Estimate(None, "unknown", "starting")
 

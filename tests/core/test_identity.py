@@ -16,6 +16,7 @@ ca = "/etc/diemcau/ca.pem"
 certificate = "/etc/diemcau/site.pem"
 key = "/etc/diemcau/site.key"
 """
+LOOKS = "should look like mqtts://broker.example:8883"
 
 
 def identity(url: str = "mqtts://broker.example", site: str = "chi-linh", more: str = "") -> str:
@@ -45,6 +46,8 @@ def test_the_file_of_the_contract_is_one() -> None:
         ("mqtt://127.9.9.9", "127.9.9.9", 1883, False),
         ("mqtt://[::1]:4444", "::1", 4444, False),
         ("MQTTS://Broker.Example", "broker.example", 8883, True),
+        ("mqtts://broker.example/", "broker.example", 8883, True),
+        ("mqtts://broker.example:1/", "broker.example", 1, True),
     ],
 )
 def test_an_address_is_scheme_host_and_port(url: str, host: str, port: int, tls: bool) -> None:
@@ -55,19 +58,33 @@ def test_an_address_is_scheme_host_and_port(url: str, host: str, port: int, tls:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("broker.example", "should look like mqtts://broker.example:8883, not 'broker.example'"),
-        ("broker.example:8883", "should look like mqtts://broker.example:8883, not 'broker.example:8883'"),
-        ("http://broker.example", "should look like mqtts://broker.example:8883, not 'http://broker.example'"),
-        ("mqtts://", "should look like mqtts://broker.example:8883, not 'mqtts://'"),
-        ("mqtts://:8883", "should look like mqtts://broker.example:8883, not 'mqtts://:8883'"),
-        ("", "should look like mqtts://broker.example:8883, not ''"),
-        ("mqtts://h:0", "should look like mqtts://broker.example:8883, not 'mqtts://h:0'"),
-        ("mqtts://h:65536", "the port should be a number from 1 to 65535"),
-        ("mqtts://h:mqtt", "the port should be a number from 1 to 65535"),
+        ("broker.example", f"{LOOKS}, with a port from 1 to 65535"),
+        ("broker.example:8883", f"{LOOKS}, with a port from 1 to 65535"),
+        ("http://broker.example", f"{LOOKS}, with a port from 1 to 65535"),
+        ("", f"{LOOKS}, with a port from 1 to 65535"),
+        ("mqtts://h:65536", f"{LOOKS}, with a port from 1 to 65535"),
+        ("mqtts://h:mqtt", f"{LOOKS}, with a port from 1 to 65535"),
+        ("mqtts://[::1", f"{LOOKS}, with a port from 1 to 65535"),
+        ("mqtts://", LOOKS),
+        ("mqtts://:8883", LOOKS),
+        ("mqtts://h:0", LOOKS),
+        ("mqtts://h/site", LOOKS),
+        ("mqtts://h:8883//site", LOOKS),
+        ("mqtts://h?tls=1", LOOKS),
+        ("mqtts://h#1", LOOKS),
+        ("mqtts://h ", LOOKS),
+        (" mqtts://h", LOOKS),
+        ("mqtts://h\t.example", LOOKS),
+        ("mqtts://h\u00a0h", LOOKS),
+        ("mqtts://user@h", "no user or password in here: give username and password_file"),
+        ("mqtts://user:word@h:8883", "no user or password in here: give username and password_file"),
+        ("mqtts://@h", "no user or password in here: give username and password_file"),
+        ("mqtt://user:word@far.example/x", "no user or password in here: give username and password_file"),
         (
             "mqtt://broker.example:1883",
             "plain mqtt:// is for this machine only (use mqtts://broker.example:8883)",
         ),
+        ("mqtt://[2001:db8::1]", "plain mqtt:// is for this machine only (use mqtts://[2001:db8::1]:8883)"),
         ("mqtt://192.0.2.1", "plain mqtt:// is for this machine only (use mqtts://192.0.2.1:8883)"),
         (
             "mqtt://localhost.example",
@@ -79,6 +96,38 @@ def test_an_address_that_would_not_do_is_told_with_a_better_one(url: str, senten
     assert problems(identity(url)) == [f"broker.url: {sentence}"]
     with pytest.raises(ConfigError, match=r"--broker: broker\.url: "):
         broker_at(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://far.example:1883", "mqtt+tls://far.example:1883", "//far.example:1883", "ws://[2001:db8::1]:1883"]
+)
+def test_a_port_makes_no_other_scheme_one_of_ours(url: str) -> None:
+    (told,) = problems(identity(url))
+    assert told.startswith(f"broker.url: {LOOKS}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mqtts://user:secret@h",
+        "mqtts://secret@h:mqtt",
+        "mqtts://user:sec:secret@h:99999",
+        "mqtts://user:1/secret@h",
+        "mqtts://user:1?secret@h",
+        "mqtts://user:1#secret@h",
+        "mqtts://user:secret @h",
+        "mqtts://user:[secret@h",
+        "mqtt://user:secret@far.example",
+        "user:secret@h",
+        "user:secret@h:8883",
+        "secret",
+    ],
+)
+def test_an_address_that_would_not_do_is_not_quoted_for_it_may_hold_a_password(url: str) -> None:
+    assert "secret" not in "".join(problems(identity(url)))
+    with pytest.raises(ConfigError) as refusal:
+        broker_at(url)
+    assert "secret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +186,10 @@ def test_what_is_not_surely_this_machine_is_not(host: str) -> None:
 
 
 URLS = st.one_of(
-    st.text(max_size=30), st.text(max_size=20).map("mqtts://{}".format), st.from_regex(r"mqtts?://\S{1,20}")
+    st.text(max_size=30),
+    st.text(max_size=20).map("mqtts://{}".format),
+    st.from_regex(r"mqtts?://\S{1,20}"),
+    st.from_regex(r"\A((mqtt|http|w)s?:)?//([a-z]{1,3}@)?[a-z.]{1,9}(:[0-9]{1,5})?/?\Z"),
 )
 
 

@@ -44,8 +44,9 @@ def test_toml_and_json_are_read_alike(text: str, json_document: bool) -> None:
         ("[" * 50_000, True, r"file: this is not JSON: .*recursion"),
         ("a = " + "[" * 50_000, False, r"file: this is not TOML: "),
         ("9" * 5000, True, r"file: this is not JSON: .*4300 digits"),
+        ("size = [0x" + "f" * 5000 + "]", False, r"file: this is not TOML: .*4300 digits"),
     ],
-    ids=["toml", "json", "empty", "list", "number", "deep json", "deep toml", "long number"],
+    ids=["toml", "json", "empty", "list", "number", "deep json", "deep toml", "long number", "long hex number"],
 )
 def test_a_text_that_is_none_is_one_problem_with_its_place(text: str, json_document: bool, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence) as refusal:
@@ -83,6 +84,10 @@ def test_every_problem_is_found_at_once() -> None:
         (
             {"legs": [{"length_m": 1, "wood": "steel"}]},
             "legs[0].wood: should be 'oak', 'pine' or 'bamboo', not 'steel'",
+        ),
+        (
+            {"legs": [{"length_m": 1, "wood": "z" * 100}]},
+            "legs[0].wood: should be 'oak', 'pine' or 'bamboo', not '" + "z" * 56 + "…",
         ),
         ({"legs": [{"length_m": -1}]}, "legs[0].length_m: should be greater than 0, not -1"),
         ({"legs": [{"length_m": "1"}]}, "legs[0].length_m: should be a valid number, not '1'"),

@@ -1,6 +1,7 @@
 """agent/core/reports.py: what is said when, and exactly which fields."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ NOW = now_at(BEGIN_S)
 COMMON = {"at": "2012-11-20T07:30:00.000Z", "session": SESSION, "clock": "synced"}
 EYE = EyeWatch(detector="yunet_n", model_sha256="ab12")
 COUNTING = Estimator(tuple(Sample(BEGIN_S - 4 + 2 * i, seen) for i, seen in enumerate((7, 9, 8))), trouble=None)
-CONFERENCE = Conference(id="c-1", starts_at=UTC_AT_BEGIN, ends_at=UTC_AT_BEGIN, summoned=12)
+CONFERENCE = Conference(id="c-1", starts_at=UTC_AT_BEGIN, ends_at=UTC_AT_BEGIN + timedelta(seconds=90), summoned=12)
 HEARTBEAT_S = CONFIG.reporting.heartbeat_s
 
 
@@ -153,6 +154,19 @@ def test_summoned_and_rate_are_there_when_a_conference_says_how_many(
     assert {name: found[name] for name in ("conference", "summoned", "rate") if name in found} == fields
 
 
+@pytest.mark.parametrize(
+    ("later_s", "synced", "told"), [(89, True, True), (90, True, False), (7000, True, False), (7000, False, True)]
+)
+def test_a_conference_whose_end_has_passed_is_reckoned_with_no_longer_where_the_clock_can_be_believed(
+    later_s: float, synced: bool, told: bool
+) -> None:
+    now = now_at(BEGIN_S + later_s, synced=synced)
+    counting = Estimator((Sample(now.mono_s, 8),) * 3, trouble=None)
+    found = document(reports.headcount_payload(now, SELF, counting, EYE, CONFERENCE))
+    assert found["value"] == 8
+    assert found.keys() & {"conference", "summoned", "rate"} == ({"conference", "summoned", "rate"} if told else set())
+
+
 def test_faces_set_aside_and_the_config_revision_are_told_where_they_apply() -> None:
     found = reports.headcount_payload(NOW, replace(SELF, config_revision=9), replace(COUNTING, excluded=2), EYE, None)
     assert document(found)["set_aside"] == [{"reason": "excluded", "count": 2}]
@@ -192,9 +206,15 @@ def test_what_did_not_change_is_not_said_before_the_heartbeat() -> None:
 def test_a_late_heartbeat_moves_the_next_one_and_is_not_made_up_for() -> None:
     later_s = BEGIN_S + 10 * HEARTBEAT_S + 7
     state, commands = reports.due(said(), live(at_s=later_s), later_s, SELF, all_again=False)
-    assert "status" in topics(commands)
-    assert "headcount" in topics(commands)
+    assert topics(commands) == ["status", "headcount"], "and the figures of the box when they have been read"
     assert state.beat_s == later_s + HEARTBEAT_S
+
+
+def test_figures_of_the_box_that_were_read_again_are_said_once_also_when_they_are_the_same() -> None:
+    state = reports.said_nothing(said(), "health")
+    state, commands = reports.due(state, live(), BEGIN_S + 1, SELF, all_again=False)
+    assert topics(commands) == ["health"]
+    assert "health" not in topics(reports.due(state, live(), BEGIN_S + 2, SELF, all_again=True)[1])
 
 
 @pytest.mark.parametrize(
@@ -237,9 +257,9 @@ def test_live_values_expire_after_three_missed_heartbeats_but_who_one_is_stays(
     assert all(each.retain for each in only(Publish, commands))
 
 
-def test_all_again_says_everything_and_leaves_the_heartbeat_where_it_was() -> None:
+def test_all_again_says_everything_but_old_figures_and_leaves_the_heartbeat_where_it_was() -> None:
     state, commands = reports.due(said(), live(), BEGIN_S + 1, SELF, all_again=True)
-    assert {"status", "headcount"} <= set(topics(commands))
+    assert topics(commands) == ["status", "headcount"]
     assert state.beat_s == BEGIN_S + HEARTBEAT_S
 
 
@@ -248,3 +268,14 @@ def test_a_count_is_stale_after_three_missed_frames_and_never_under_five_seconds
     interval_s: float, stale_s: float
 ) -> None:
     assert reports.stale_after_s(room_config(headcount={"interval_s": interval_s, "window_s": 600})) == stale_s
+
+
+@pytest.mark.parametrize(
+    ("detect_s", "cpu_share", "stale_s"),
+    [(0.02, 0.5, 6), (1.0, 0.5, 6), (1.5, 0.5, 9), (3.0, 0.5, 18), (3.0, 1.0, 9), (3.0, 4.0, 6)],
+)
+def test_a_box_slower_than_its_interval_is_given_three_of_its_own(
+    detect_s: float, cpu_share: float, stale_s: float
+) -> None:
+    config = room_config(headcount={"interval_s": 2, "cpu_share": cpu_share})
+    assert reports.stale_after_s(config, detect_s) == pytest.approx(stale_s)

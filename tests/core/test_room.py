@@ -13,6 +13,7 @@ from agent.core.errors import Problem
 from agent.core.events import (
     ButtonHeld,
     ButtonPressed,
+    ButtonReleased,
     Event,
     EyeAlive,
     EyeEnded,
@@ -31,7 +32,7 @@ from agent.core.events import (
 )
 from agent.core.power import Power
 from agent.core.room import Room
-from tests.core.rig import CAMERA, FIGURES, Rig, examples, frame, logs, now_at, only, room_config, topics
+from tests.core.rig import CAMERA, FIGURES, LONGEST_OFF_S, Rig, examples, frame, logs, now_at, only, room_config, topics
 
 SPARE = UsbDevice("camera", "1d6b:0001", "", "1-1.3", "/dev/video2")
 CONFERENCE: dict[str, Any] = {
@@ -88,7 +89,8 @@ def test_from_the_press_to_the_headcount_and_through_an_unplugged_camera() -> No
     assert only(WatchCamera, rig.do(UsbChanged((CAMERA,)))) == []
     assert (rig.said["headcount"]["value"], rig.said["headcount"]["reason"]) == (None, "room_off")
 
-    assert lamp(rig.do(ButtonPressed())) == ["starting"]
+    rig.wait(LONGEST_OFF_S)
+    assert lamp(rig.tap()) == ["starting"]
     assert (rig.said["power"]["state"], rig.said["power"]["step"]) == ("starting", "codec")
     rig.wait(10)
     rig.do(Probed("codec-answers", True))
@@ -132,6 +134,27 @@ def test_from_the_press_to_the_headcount_and_through_an_unplugged_camera() -> No
 
 
 # Camera and count
+
+
+def test_a_camera_on_a_bus_that_nobody_looked_at_yet_is_not_missing() -> None:
+    rig = Rig()
+    rig.start(codec="on", display="on", lamp="on")
+    assert rig.said["headcount"]["reason"] == "starting"
+    rig.do(UsbChanged(()))
+    assert rig.said["headcount"]["reason"] == "missing"
+
+
+def test_a_box_slower_than_its_interval_still_has_a_headcount() -> None:
+    rig = room_on()
+    rig.do(EyeReady(1, "yunet_n", None))
+    values = []
+    for second in range(1, 50):
+        rig.wait(1)
+        rig.do(EyeAlive(1))
+        values.append(rig.said["headcount"]["value"])
+        if second % 6 == 0:  # a look of 3 s, and 3 s of rest after it
+            rig.do(frame(rig.now_s - 3, 8, detect_ms=3000.0))
+    assert values == [None] * 6 + [8] * 43
 
 
 def test_the_spare_camera_counts_while_the_first_is_missing_and_no_longer() -> None:
@@ -221,6 +244,8 @@ def test_a_conference_gives_summoned_and_rate_and_clearing_takes_them_away() -> 
         message(ends_at="soon"),
         message(name="command"),
         message(name="config/desired"),
+        message(site="nam-sach"),
+        message(site="nam-sach", raw=b""),
         MessageReceived("somebody/else", b"{}", retain=False),
     ],
 )
@@ -233,7 +258,50 @@ def test_a_message_that_is_none_is_logged_and_the_conference_before_stays(event:
     assert rig.said["headcount"]["conference"] == "c-1"
 
 
+def test_a_conference_that_is_over_gives_no_rate_also_when_nobody_cleared_it() -> None:
+    rig = counting()
+    rig.do(message())
+    rig.wait(9.4 * 3600)
+    assert {"conference", "summoned", "rate"} <= rig.said["headcount"].keys()
+    rig.wait(0.2 * 3600)
+    assert {"conference", "summoned", "rate"}.isdisjoint(rig.said["headcount"])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        message(id="a\nerror: power: fault"),
+        message(ends_at="soon\n"),
+        message(zones={"a\n\x1b[31m": 1}),
+        MessageReceived("diemcau/v1/chi-linh/\n", b"{}", retain=False),
+    ],
+)
+def test_what_others_wrote_makes_one_line_in_the_log(event: Event) -> None:
+    rig = counting()
+    lines = only(Log, rig.do(event))
+    assert len(lines) == 1
+    assert lines[0].message.isprintable()
+
+
 # Reports
+
+
+@pytest.mark.parametrize("event", [Tick(), ButtonPressed(), LinkDown("gone"), Stopping()])
+def test_there_is_no_status_before_a_connection_has_a_number(event: Event) -> None:
+    rig = Rig()
+    rig.start()
+    rig.wait(31)
+    rig.do(event)
+    assert set(rig.said) == {"about", "power", "headcount", "health"}
+
+
+def test_the_figures_of_the_box_are_said_once_for_every_time_they_are_read() -> None:
+    rig = counting()
+    commands = rig.wait(rig.room.reports.beat_s - rig.now_s)
+    assert len(only(ReadHealth, commands)) == 1
+    assert topics(commands).count("health") == 1
+    assert topics(rig.do(LinkUp(2))).count("health") == 1
+    assert topics(rig.do(HealthRead(FIGURES))) == ["health"]
 
 
 def test_a_heartbeat_says_everything_again_and_reads_the_box() -> None:
@@ -287,6 +355,7 @@ def test_broken_files_show_as_a_fault_on_the_lamp_and_the_button_works() -> None
     assert lamp(commands) == ["fault"]
     assert "error: agent.toml: this file is not there (create it)" in logs(commands)
     assert rig.said["power"]["state"] == "off"
+    rig.wait(LONGEST_OFF_S)
     assert lamp(rig.do(ButtonPressed())) == ["starting"]
     rig.wait(1)
     rig.do(Probed("codec-answers", True))
@@ -318,7 +387,7 @@ def test_stopping_says_so_ends_the_eye_and_moves_no_relay() -> None:
 
 def test_stopping_on_the_way_up_moves_no_relay() -> None:
     rig = Rig()
-    rig.start()
+    rig.start_long_ago()
     rig.do(ButtonPressed())
     rig.do(Probed("codec-answers", True))
     rig.now_s += 25
@@ -330,7 +399,8 @@ def test_stopping_on_the_way_up_moves_no_relay() -> None:
 DEVICES = st.lists(st.sampled_from([CAMERA, SPARE]), unique=True).map(tuple)
 WATCHES = st.integers(0, 4)
 EVENTS = st.one_of(
-    st.sampled_from([Tick(), Tick(), ButtonPressed(), ButtonHeld(), LinkUp(2), LinkDown("…"), Stopping()]),
+    st.sampled_from([Tick(), Tick(), LinkUp(2), LinkDown("…"), Stopping()]),
+    st.sampled_from([ButtonPressed(), ButtonReleased(), ButtonHeld()]),
     st.builds(UsbChanged, DEVICES),
     st.builds(Probed, st.sampled_from(["codec-answers", "camera-main", "nobody"]), st.booleans(), st.none()),
     st.builds(EyeReady, WATCHES, st.just("yunet_n"), st.none()),
@@ -362,6 +432,7 @@ def test_whatever_happens_what_was_said_last_is_what_is(steps: list[tuple[float,
         assert ("step" in power) == (rig.room.power.step is not None)
         assert (found["value"] is None) == (found["state"] == "unknown")
         assert found["value"] is None or rig.room.eye.running
-        assert rig.said["status"]["state"] == ("stopped" if rig.room.stopping else "running")
+        status = {"state": "stopped" if rig.room.stopping else "running", "connection": rig.room.connection}
+        assert status.items() <= rig.said["status"].items() if rig.room.connection else "status" not in rig.said
         assert rig.room.led == power["state"]
         core.handle(rig.room, Tick(), now_at(rig.now_s - 1000), rig.self_)  # time runs backwards: no crash

@@ -8,7 +8,7 @@ import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from agent.core.config import ButtonSection
-from agent.core.events import ButtonHeld, ButtonPressed, Event
+from agent.core.events import ButtonHeld, ButtonPressed, ButtonReleased, Event
 from hw.button import GpioButton
 
 SECTION = ButtonSection(pin=17, hold_s=0.5)
@@ -41,22 +41,25 @@ def button(factory: MockFactory, events: "queue.SimpleQueue[Event]") -> Iterator
 
 
 @pytest.mark.usefixtures("button")
-def test_going_down_is_a_press_and_coming_up_is_nothing(pin: MockPin, events: "queue.SimpleQueue[Event]") -> None:
+def test_going_down_is_a_press_and_coming_up_a_release(pin: MockPin, events: "queue.SimpleQueue[Event]") -> None:
     for _ in range(3):
         pin.drive_low()
         pin.drive_high()
-    assert [events.get(timeout=PATIENCE_S) for _ in range(3)] == [ButtonPressed()] * 3
+    assert [events.get(timeout=PATIENCE_S) for _ in range(6)] == [ButtonPressed(), ButtonReleased()] * 3
     assert events.empty()
 
 
 @pytest.mark.usefixtures("button")
-def test_staying_down_is_a_press_and_then_one_hold(pin: MockPin, events: "queue.SimpleQueue[Event]") -> None:
+def test_staying_down_is_a_press_and_then_one_hold_before_the_release(
+    pin: MockPin, events: "queue.SimpleQueue[Event]"
+) -> None:
     pin.drive_low()
     assert events.get(timeout=PATIENCE_S) == ButtonPressed()
     assert events.get(timeout=PATIENCE_S) == ButtonHeld()
     pin.drive_high()
+    assert events.get(timeout=PATIENCE_S) == ButtonReleased(), "and no second hold"
     pin.drive_low()
-    assert events.get(timeout=PATIENCE_S) == ButtonPressed(), "and the next thing is the next press"
+    assert events.get(timeout=PATIENCE_S) == ButtonPressed()
 
 
 @pytest.mark.usefixtures("button")

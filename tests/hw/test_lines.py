@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from gpiozero import LED, Button, GPIOPinInUse, OutputDevice, PinFixedPull, PinInvalidPin, PinInvalidState, PinSetInput
 
+from hw import gpio_chip
 from hw import gpio_uapi as uapi
-from hw import lines
 from hw.gpio_uapi import ChipInfo, Edge, Flag
 from hw.lines import LineBusyError, LineError, LineFactory, LineUnknownError
 
@@ -122,7 +122,7 @@ def test_a_line_that_cannot_be_read_any_more_is_said_once(
 
 
 def test_a_machine_without_the_chip_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "_DEV", tmp_path)
+    monkeypatch.setattr(gpio_chip, "DEVICES", tmp_path)
     with pytest.raises(LineError, match=r"no GPIO chip labelled pinctrl-bcm2835 or .*: run this on a Raspberry Pi"):
         LineFactory()
 
@@ -132,7 +132,7 @@ def test_a_user_without_permission_is_told_the_group(tmp_path: Path, monkeypatch
         raise PermissionError(errno.EACCES, "Permission denied", path)
 
     (tmp_path / "gpiochip0").touch()
-    monkeypatch.setattr(lines, "_DEV", tmp_path)
+    monkeypatch.setattr(gpio_chip, "DEVICES", tmp_path)
     monkeypatch.setattr(uapi, "open_chip", refuse)
     with pytest.raises(LineError, match=r"no permission for .*/gpiochip0: add this user to the group gpio"):
         LineFactory()
@@ -149,7 +149,7 @@ def test_a_path_that_is_no_chip_is_refused() -> None:
 def paper_factory(monkeypatch: pytest.MonkeyPatch) -> Iterator[LineFactory]:
     """A factory whose chip says no to everything."""
     chip = ChipInfo("gpiochip9", LABEL, 28)
-    monkeypatch.setattr(lines, "_open_chip", lambda path: (os.open("/dev/null", os.O_RDONLY), chip))
+    monkeypatch.setattr(gpio_chip, "open_chip", lambda path: (os.open("/dev/null", os.O_RDONLY), chip))
     with LineFactory("paper") as factory:
         yield factory
 
@@ -165,7 +165,7 @@ def test_a_pin_that_does_not_exist_is_refused_by_name(paper_factory: LineFactory
 def test_on_a_raspberry_pi_only_pins_of_the_header_are_offered(
     paper_factory: LineFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "get_pi_revision", lambda: 0xC03111)  # a Raspberry Pi 4
+    monkeypatch.setattr(gpio_chip, "get_pi_revision", lambda: 0xC03111)  # a Raspberry Pi 4
     with pytest.raises(LineUnknownError, match="up to 27"):
         paper_factory.pin(46)
     with pytest.raises(LineError, match=r"^GPIO17 of diemcau-test was refused by the kernel"):

@@ -90,17 +90,23 @@ def test_a_camera_that_is_not_on_usb_is_not_ours() -> None:
 
 def test_a_sound_card_on_usb_is_a_microphone_and_its_controls_are_not_another_one() -> None:
     device = usb("1-1.4", "0b0e:0412")
-    bus = Bus(sound=[Described("card2", parent=device), Described("controlC2", "/dev/snd/controlC2", parent=device)])
+    parts = [Described(name, f"/dev/snd/{name}", parent=device) for name in ("controlC2", "pcmC2D0c", "pcmC2D0p")]
+    bus = Bus(sound=[Described("card2", parent=device), *parts])
     assert look(bus) == (UsbDevice("microphone", "0b0e:0412", "", "1-1.4", "hw:2"),)
     assert look(Bus(sound=[Described("card0", parent=None)])) == ()
 
 
+def test_a_loudspeaker_is_no_microphone() -> None:
+    device = usb("1-1.4")
+    assert look(Bus(sound=[Described("card1", parent=device), Described("pcmC1D0p", parent=device)])) == ()
+
+
 def test_the_order_is_that_of_kind_and_port_not_that_of_udev() -> None:
     cameras = [video(4, usb("1-2")), video(0, usb("1-1"))]
-    microphone = Described("card1", parent=usb("1-1"))
+    microphone = [Described("card1", parent=usb("1-1")), Described("pcmC1D0c", parent=usb("1-1"))]
     ports = [("camera", "1-1"), ("camera", "1-2"), ("microphone", "1-1")]
     for order in (cameras, cameras[::-1]):
-        assert [(found.kind, found.port) for found in look(Bus(order, [microphone]))] == ports
+        assert [(found.kind, found.port) for found in look(Bus(order, microphone))] == ports
 
 
 def test_a_device_that_leaves_while_it_is_looked_at_has_no_words_left() -> None:

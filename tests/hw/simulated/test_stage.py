@@ -12,7 +12,7 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from agent.core.config import ButtonSection, CheckSection
-from agent.core.events import ButtonHeld, ButtonPressed, Event, UsbChanged
+from agent.core.events import ButtonHeld, ButtonPressed, ButtonReleased, Event, UsbChanged
 from hw.button import GpioButton
 from hw.simulated.script import Film, Script
 from hw.simulated.stage import Finger, Stage, standard_input
@@ -22,6 +22,8 @@ from tests.conftest import wait_for
 SECTION = ButtonSection(hold_s=0.5)
 CAMERA = CheckSection(name="camera-main", kind="usb-camera", usb="046d:085e")
 PATIENCE_S = 20.0
+
+TAP = [ButtonPressed(), ButtonReleased()]
 
 
 class Room:
@@ -72,7 +74,7 @@ def running(*names: str) -> list[threading.Thread]:
 
 def test_a_press_of_the_script_is_a_press_of_the_button(room: Room) -> None:
     room.play({"at_s": 0, "do": "press"}, {"at_s": 1, "do": "press"})
-    assert [room.next(), room.next()] == [ButtonPressed()] * 2
+    assert [room.next() for _ in range(4)] == TAP * 2
 
 
 def test_a_hold_of_the_script_is_a_press_and_a_hold(room: Room) -> None:
@@ -82,13 +84,13 @@ def test_a_hold_of_the_script_is_a_press_and_a_hold(room: Room) -> None:
 
 def test_presses_that_come_together_are_played_one_after_the_other(room: Room) -> None:
     room.play(*[{"at_s": 0, "do": "press"}] * 3)
-    assert [room.next() for _ in range(3)] == [ButtonPressed()] * 3
+    assert [room.next() for _ in range(6)] == TAP * 3
 
 
 @pytest.mark.parametrize("word", ["h", " Hold "])
 def test_lines_of_text_press_and_hold_the_button(room: Room, word: str) -> None:
     room.play(commands=f"\n{word}\n")
-    assert [room.next() for _ in range(3)] == [ButtonPressed(), ButtonPressed(), ButtonHeld()]
+    assert [room.next() for _ in range(4)] == [*TAP, ButtonPressed(), ButtonHeld()]
 
 
 def test_the_end_of_the_text_is_not_the_end_of_the_play(room: Room) -> None:
