@@ -1,6 +1,5 @@
 """agent/core/power.py under random fingers, random relays and random answers: what may never happen."""
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import settings
@@ -29,39 +28,8 @@ from agent.core.events import (
     UsbChanged,
 )
 from agent.core.parse import build
-from agent.core.power import OFF_PACE_S, Power
-from tests.core.rig import BEGIN_S, examples, only, room_config
-
-CONFIG = room_config().power
-NAMES = [load.name for load in CONFIG.loads]
-ALL_OFF: dict[str, LoadState] = dict.fromkeys(NAMES, "off")
-ALL_ON: dict[str, LoadState] = dict.fromkeys(NAMES, "on")
-CODEC_ON: dict[str, LoadState] = {**ALL_OFF, "codec": "on"}
-NOW_S = BEGIN_S
-
-OFF = Power(loads=ALL_OFF)
-ON = Power("on", ALL_ON)
-SWITCHING = Power("starting", ALL_OFF, 0, "switching", by="button", switched_s=NOW_S)
-SETTLING = Power("starting", CODEC_ON, 0, "settling", NOW_S + 20, "button", proven_after_s=NOW_S)
-PROVING = Power("starting", CODEC_ON, 0, "proving", NOW_S + 90, "button", proven_after_s=NOW_S)
-STOPPING = Power("stopping", {**ALL_ON, "lamp": "off"}, 2, "settling", NOW_S + OFF_PACE_S, "button")
-FAULT = Power("fault", {**CODEC_ON, "display": "unknown"}, 1, reason="stuck")
-STATES = {
-    "off": OFF,
-    "switching": SWITCHING,
-    "settling": SETTLING,
-    "proving": PROVING,
-    "on": ON,
-    "on, pressed": replace(ON, hold_counts=True),
-    "stopping": STOPPING,
-    "stopping, pressed": replace(STOPPING, hold_counts=True),
-    "fault": FAULT,
-    "fault, pressed": replace(FAULT, hold_counts=True, tap_retries=True),
-}
-
-
-# Random fingers, random relays, random answers
-
+from agent.core.power import Power
+from tests.core.rig import BEGIN_S, examples, only
 
 LOAD = st.fixed_dictionaries(
     {
