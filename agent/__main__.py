@@ -5,7 +5,9 @@ offer.
 """
 
 import logging
+import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +143,16 @@ def main(arguments: list[str] | None = None) -> Any:
     except BrokenPipeError:
         sys.stderr.close()  # the reader left (`| head`): nobody to complain to
         code = FAILED
-    sys.exit(code or DONE)
+    _leave(code or DONE)
+
+
+def _leave(code: int) -> None:
+    """End. A camera whose driver hangs has a thread that cannot be ended by the book: that would be an abort."""
+    if any(thread.name == "camera" for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

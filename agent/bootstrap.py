@@ -8,6 +8,8 @@ import logging
 import os
 import platform
 import signal
+import socket
+import stat
 import sys
 import time
 import uuid
@@ -26,7 +28,7 @@ from agent.core import reports, zones
 from agent.core.commands import Publish, ReadHealth, SetRelay, ShowLed, StopEye, WatchCamera
 from agent.core.config import RoomConfig, Zones
 from agent.core.contract import Payload, Truth
-from agent.core.errors import ConfigError, Problem, RelayError
+from agent.core.errors import ConfigError, EyeError, Problem, RelayError
 from agent.core.events import Detection, Event, FrameSeen, HealthRead, RelayFailed, RelaySet, Started, Stopping
 from agent.core.identity import Identity
 from agent.core.ports import Inbox, Part
@@ -99,33 +101,42 @@ def run_agent(options: RunOptions) -> int:
 
 def run_eye() -> int:
     """Be the counting process: serve one agent on the socket that systemd listens on, or on standard input."""
-    import socket
-    import stat
-
-    from hw.eye.worker import die_with_parent, serve
-
     service = Service()
     listening = service.listen_socket()
     if listening is not None:
         service.ready()
+        # Before anything that can fail: a connection that nobody takes would have systemd start us again and again.
         end, _ = listening.accept()
-        serve(end, _open_viewer, service.feed_watchdog)
-        return 0
-    if not stat.S_ISSOCK(_mode_of_stdin()):
+        _serve(end, service.feed_watchdog)
+    elif stat.S_ISSOCK(_mode_of_stdin()):
+        with suppress(OSError):
+            os.nice(10)  # counting gives way to everything else on the box
+        _serve(socket.socket(fileno=sys.stdin.fileno()), None)
+    else:
         log.error("the eye is started by systemd or by `diemcau run`; to count by hand use `diemcau count SOURCE`")
         return 2
-    die_with_parent()
-    with suppress(OSError):
-        os.nice(10)  # counting gives way to everything else on the box
-    serve(socket.socket(fileno=sys.stdin.fileno()), _open_viewer, lambda: None)
-    return 0
+    sys.stderr.flush()
+    # The camera's thread may be inside a driver; ending it by the book would be an abort inside OpenCV.
+    os._exit(0)
+
+
+def _serve(end: socket.socket, feed_watchdog: Callable[[], None] | None) -> None:
+    """Work for the agent at the other end. ``feed_watchdog`` None: a child of the agent, which dies with it."""
+    from hw.eye.worker import die_with_parent, serve
+
+    if feed_watchdog is None:
+        die_with_parent()
+    serve(end, _open_viewer, feed_watchdog or (lambda: None))
 
 
 def open_counting(
     source: str, fps: float | None, threshold: float, annotate: Path | None, polygons: Zones
 ) -> "Counting":
     """Open a source for ``diemcau count``. Raises EyeError."""
-    from hw.eye.counting import open_counting as open_it
+    try:
+        from hw.eye.counting import open_counting as open_it
+    except ImportError as error:
+        raise EyeError("no_opencv", f"OpenCV does not start ({error}): install that library") from error
 
     def counted(frame: FrameSeen) -> tuple[Detection, ...]:
         return zones.split(frame.detections, frame.width, frame.height, polygons)[0]

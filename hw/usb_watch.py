@@ -4,6 +4,7 @@ Events are hints: each one makes us look at the whole bus again, and so does a c
 ``remove`` carries no ids. The monitor starts before the first look, so nothing falls between the two.
 """
 
+import contextlib
 import logging
 import re
 import threading
@@ -16,6 +17,7 @@ from agent.core.ports import Inbox
 log = logging.getLogger("diemcau.usb")
 
 RESCAN_S = 30.0
+RETRY_FIRST_S, RETRY_CAP_S = 1.0, 30.0
 SETTLE_S = 0.1  # a plug makes a burst of events; one look after it is enough
 RECEIVE_BUFFER_BYTES = 1 << 20
 CAPTURE = re.compile(r"pcmC(\d+)D\d+c")
@@ -43,13 +45,17 @@ class UdevWatch:
             self._thread.join(2)
 
     def _run(self) -> None:
+        said, pause_s = "", RETRY_FIRST_S
         while not self._stop.is_set():
             try:
                 self._watch()
             except (OSError, ValueError) as error:
                 # Also an overflow of the socket: begin anew, with a whole look at the bus.
-                log.warning("the USB watch failed and begins anew: %s", error)
-                self._stop.wait(1)
+                if str(error) != said:
+                    log.warning("the USB watch failed and begins anew: %s", error)
+                said = str(error)
+                self._stop.wait(pause_s)
+                pause_s = min(RETRY_CAP_S, 2 * pause_s)
 
     def _watch(self) -> None:
         context = pyudev.Context()
@@ -57,7 +63,9 @@ class UdevWatch:
         for subsystem in ("video4linux", "sound"):
             monitor.filter_by(subsystem)
         monitor.filter_by("usb", "usb_device")
-        monitor.set_receive_buffer_size(RECEIVE_BUFFER_BYTES)
+        with contextlib.suppress(PermissionError):
+            # More than net.core.rmem_max is for root only; what the kernel allows is set by then.
+            monitor.set_receive_buffer_size(RECEIVE_BUFFER_BYTES)
         monitor.start()
         said: tuple[UsbDevice, ...] | None = None
         while not self._stop.is_set():

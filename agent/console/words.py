@@ -24,6 +24,8 @@ REASON = {
     "no_model": ("thiếu mô hình nhận diện", "no face network"),
     "model_refused": ("mô hình bị từ chối", "face network refused"),
     "no_frames": ("camera không gửi hình", "no frames"),
+    "no_opencv": ("thiếu thư viện OpenCV", "OpenCV does not start"),
+    "unreadable": ("không đọc được tệp", "a file cannot be read"),
     "eye_ended": ("bộ đếm bị dừng", "counting stopped"),
     "eye_silent": ("bộ đếm bị treo", "counting hangs"),
     "dark": ("tối hoặc bị che", "dark or covered"),

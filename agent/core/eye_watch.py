@@ -18,32 +18,39 @@ from agent.core.events import Event, EyeAlive, EyeEnded, EyeReady, EyeTrouble, F
 
 # Importing OpenCV and reading the network takes 1 s on a PC and several on a small box that is busy starting up.
 START_WITHIN_S = 30.0
-# The eye says that it is alive once a second; longer than this and it hangs. A wrong headcount may stand no longer.
+# The eye says that it is alive once a second and before each look; longer than this and it hangs. A wrong headcount may
+# stand no longer. A box that is slow at looking gets three times what its last look took.
 SILENT_AFTER_S = 5.0
+SLOW_LOOKS = 3
 RETRY_FIRST_S, RETRY_CAP_S = 1.0, 30.0
 GOOD_AFTER_S = 60.0  # a run this long forgets the failures before it
 
 
 @dataclass(frozen=True, slots=True)
 class EyeWatch:
-    """Where the eye stands. ``watch`` numbers the orders: what an earlier process still sends is not believed."""
+    """Where the eye stands. ``watch`` numbers the orders: what an earlier process still sends is not believed.
+
+    ``look_s`` is how long the last look took; None before the first one.
+    """
 
     watch: int = 0
     node: str | None = None
     running: bool = False
-    ready: bool = False
     started_s: float = 0.0
     heard_s: float = 0.0
     failures: int = 0
     retry_s: float | None = None
     detector: str | None = None
     model_sha256: str | None = None
+    look_s: float | None = None
 
     @property
     def deadline_s(self) -> float | None:
         """When this machine wants to be looked at again."""
         if self.running:
-            return self.heard_s + (SILENT_AFTER_S if self.ready else START_WITHIN_S)
+            if self.look_s is None:  # how long a look takes here is not known before the first one
+                return self.heard_s + START_WITHIN_S
+            return self.heard_s + max(SILENT_AFTER_S, SLOW_LOOKS * self.look_s)
         return self.retry_s if self.node is not None else None
 
 
@@ -71,7 +78,7 @@ def handle(eye: EyeWatch, event: Event, node: str | None, now_s: float, config: 
 
 def _turn_to(eye: EyeWatch, node: str | None, now_s: float, config: RoomConfig) -> Outcome:
     stop: list[Command] = [StopEye()] if eye.running else []
-    eye = replace(eye, node=node, running=False, ready=False, failures=0, retry_s=None)
+    eye = replace(eye, node=node, running=False, failures=0, retry_s=None)
     if node is None:
         return Outcome(eye, stop)
     return _start(eye, now_s, config)
@@ -89,16 +96,19 @@ def _start(eye: EyeWatch, now_s: float, config: RoomConfig) -> Outcome:
         interval_s=headcount.interval_s,
         cpu_share=headcount.cpu_share,
     )
-    eye = replace(eye, watch=order.watch, running=True, ready=False, started_s=now_s, heard_s=now_s, retry_s=None)
+    eye = replace(eye, watch=order.watch, running=True, started_s=now_s, heard_s=now_s, retry_s=None, look_s=None)
     return Outcome(eye, [order], "starting")
 
 
 def _heard(eye: EyeWatch, event: Event, now_s: float) -> Outcome:
     match event:
         case EyeReady(watch=eye.watch, detector=detector, model_sha256=digest):
-            ready = replace(eye, ready=True, heard_s=now_s, detector=detector, model_sha256=digest)
+            ready = replace(eye, heard_s=now_s, detector=detector, model_sha256=digest)
             return Outcome(ready, [Log("info", f"eye: counting with {detector}")])
-        case FrameSeen(watch=eye.watch) | EyeAlive(watch=eye.watch):
+        case FrameSeen(watch=eye.watch, detect_ms=detect_ms):
+            seen = replace(eye, heard_s=now_s, failures=_forgiven(eye, now_s), look_s=detect_ms / 1000)
+            return Outcome(seen, [])
+        case EyeAlive(watch=eye.watch):
             return Outcome(replace(eye, heard_s=now_s, failures=_forgiven(eye, now_s)), [])
         case EyeTrouble(watch=eye.watch, reason=reason, message=message):
             return _failed(eye, reason, message, now_s)
@@ -117,5 +127,5 @@ def _failed(eye: EyeWatch, reason: str, message: str, now_s: float) -> Outcome:
     pause_s = min(RETRY_CAP_S, RETRY_FIRST_S * 2**eye.failures)
     # The exponent is bounded with the pause: a camera that is gone for a year must not make a large number.
     failures = min(eye.failures + 1, 10)
-    eye = replace(eye, running=False, ready=False, failures=failures, retry_s=now_s + pause_s)
+    eye = replace(eye, running=False, failures=failures, retry_s=now_s + pause_s)
     return Outcome(eye, [StopEye(), Log("warning", f"eye: {reason}: {message}; again in {pause_s:.0f} s")], reason)

@@ -7,7 +7,7 @@ import numpy as np
 
 from agent.core.errors import EyeError
 from agent.core.events import Detection
-from hw.eye.detector import Detector, Picture
+from hw.eye.view import Detector, Picture
 
 # Faces that do not count are hidden too: whatever the network takes for a face at all.
 HIDE_THRESHOLD = 0.2

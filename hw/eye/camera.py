@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 
 from agent.core.errors import EyeError
-from hw.eye.detector import Detector, Picture
-from hw.eye.view import View, look
+from hw.eye.view import Detector, Picture, View, look
 
 FAILED_READS = 3
+CLOSE_WITHIN_S = 1.0
+THREAD = "camera"
 
 
 class Camera:
@@ -31,7 +32,7 @@ class Camera:
         self._is_wanted = False
         self._error: EyeError | None = None
         self._stop = False
-        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
 
     def start(self) -> None:
         """Open the camera on its own thread; opening may block too."""
@@ -52,8 +53,12 @@ class Camera:
             return frame
 
     def close(self) -> None:
-        """Ask the thread to let go. It is not waited for: it may be inside a driver for ever."""
+        """Ask the thread to let go, and wait a moment: it may be inside a driver for ever. Who ends the process while
+        it is still there has to use ``os._exit``: unwinding it inside OpenCV would be an abort.
+        """
         self._stop = True
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_WITHIN_S)
 
     def _is_newer(self, after_s: float) -> bool:
         return self._frame is not None and self._frame[0] > after_s

@@ -1,6 +1,6 @@
 """Faces in one picture, by YuNet (OpenCV's own detector) or by CenterFace (the fallback). Runs where frames live."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,22 +9,11 @@ from numpy.typing import NDArray
 from agent.core.errors import EyeError
 from agent.core.events import Detection
 from hw.eye.models import Model
-
-Picture = NDArray[np.uint8]  # BGR, (height, width, 3)
+from hw.eye.view import Detector, Picture
 
 NMS_IOU = 0.3  # OpenCV's and CenterFace's own default: boxes that overlap more are one face
 MOST_FACES = 5000
 SMALLEST_SIDE = 64  # both networks reduce by 32; below two cells there is nothing to see
-
-
-class Detector(Protocol):
-    """Finds faces. ``name`` and ``sha256`` say which network it is."""
-
-    name: str
-    sha256: str
-
-    def detect(self, picture: Picture) -> tuple[Detection, ...]:
-        """All faces with at least the threshold's score, in pixels of ``picture``."""
 
 
 def open_detector(model: Model, threshold: float) -> Detector:

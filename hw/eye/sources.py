@@ -11,7 +11,7 @@ import numpy as np
 
 from agent.core.errors import EyeError
 from hw.eye.camera import Camera
-from hw.eye.detector import Picture
+from hw.eye.view import Picture
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
 # A container's frame count is an estimate for some formats; what is missing beyond this is missing.

@@ -1,4 +1,4 @@
-"""From a picture to numbers: the only thing that is ever told about a frame."""
+"""From a picture to numbers: the only thing that is ever told about a frame. Knows numpy, not OpenCV."""
 
 import time
 import zlib
@@ -6,9 +6,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.core.events import Detection
-from hw.eye.detector import Detector, Picture
+
+Picture = NDArray[np.uint8]  # BGR, (height, width, 3)
+
+
+class Detector(Protocol):
+    """Finds faces. ``name`` and ``sha256`` say which network it is."""
+
+    name: str
+    sha256: str
+
+    def detect(self, picture: Picture) -> tuple[Detection, ...]:
+        """All faces with at least the threshold's score, in pixels of ``picture``."""
 
 
 @dataclass(frozen=True, slots=True)

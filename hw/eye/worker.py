@@ -55,6 +55,8 @@ def _opened(open_viewer: OpenViewer, order: WatchCamera, film: dict[str, Any] | 
     except OSError as error:
         # A file or device, not the socket: the agent is still there and is told.
         raise EyeError("unreadable", f"something that the eye needs cannot be read: {error}") from error
+    except ImportError as error:
+        raise EyeError("no_opencv", f"OpenCV does not start ({error}): install that library") from error
 
 
 def die_with_parent() -> None:
@@ -106,10 +108,11 @@ def _look_and_tell(end: socket.socket, order: WatchCamera, viewer: Viewer, feed_
     last_s = time.monotonic()
     while True:
         began_s = time.monotonic()
+        # One look of a slow box takes seconds in which nothing can be said: its time counts from here.
+        _send(end, EyeAlive(order.watch))
         view = viewer.view(last_s, ALIVE_S)
         feed_watchdog()
         if view is None:
-            _send(end, EyeAlive(order.watch))
             if time.monotonic() - last_s > NO_FRAMES_S:
                 raise EyeError("no_frames", f"the camera at {order.node} gave no frame for {NO_FRAMES_S:.0f} s")
             continue

@@ -6,8 +6,7 @@ from typing import Any
 
 from agent.core.errors import EyeError
 from agent.core.events import Detection
-from hw.eye.detector import Detector
-from hw.eye.view import View, look
+from hw.eye.view import Detector, View, look
 from hw.simulated.hall import DrawnHall
 from hw.simulated.script import Attendance, Film, is_on
 

@@ -20,7 +20,7 @@ CONFIG = room_config(
 NODE, OTHER = "/dev/video0", "/dev/video2"
 IDLE = EyeWatch(watch=4)
 STARTING = EyeWatch(watch=4, node=NODE, running=True, started_s=BEGIN_S, heard_s=BEGIN_S)
-WATCHING = replace(STARTING, ready=True, detector="yunet_n", model_sha256="ab")
+WATCHING = replace(STARTING, look_s=0.02, detector="yunet_n", model_sha256="ab")
 WAITING = EyeWatch(watch=4, node=NODE, failures=1, retry_s=BEGIN_S + 1)
 
 
@@ -67,12 +67,12 @@ def test_the_eye_is_started_and_ended_as_the_camera_and_its_own_words_ask(
 
 def test_ready_says_which_network_counts() -> None:
     after, _, _ = step(STARTING, EyeReady(4, "yunet_n", "ab"))
-    assert (after.ready, after.detector, after.model_sha256) == (True, "yunet_n", "ab")
+    assert (after.detector, after.model_sha256) == ("yunet_n", "ab")
 
 
 def test_ready_of_an_earlier_process_is_not_believed() -> None:
     after, _, _ = step(STARTING, EyeReady(3, "centerface", "cd"))
-    assert (after.ready, after.detector) == (False, None)
+    assert after.detector is None
 
 
 @pytest.mark.parametrize(("eye", "patience_s"), [(STARTING, START_WITHIN_S), (WATCHING, SILENT_AFTER_S)])
@@ -160,3 +160,16 @@ def test_at_most_one_eye_runs_and_no_deadline_stays_in_the_past(
         assert eye.deadline_s is None or eye.deadline_s > now_s
         assert (eye.deadline_s is None) == (node is None)
     assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize(("look_s", "patience_s"), [(0.02, 5.0), (4.0, 12.0)])
+def test_a_box_that_is_slow_at_looking_is_given_time_and_one_that_hangs_is_not(
+    look_s: float, patience_s: float
+) -> None:
+    eye = replace(WATCHING, look_s=look_s)
+    assert eye.deadline_s == eye.heard_s + patience_s
+
+
+def test_the_first_look_has_as_long_as_a_start() -> None:
+    eye = replace(WATCHING, look_s=None)
+    assert eye.deadline_s == eye.heard_s + START_WITHIN_S

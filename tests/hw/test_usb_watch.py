@@ -1,8 +1,11 @@
 """hw/usb_watch.py: the real bus, which may be empty, and a described one for what it cannot have."""
 
 import queue
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,3 +141,22 @@ def test_the_watch_says_once_at_start_what_is_there() -> None:
     watch.close()
     watch.close()
     assert events.empty()
+
+
+def test_a_user_who_is_not_root_sees_the_bus_too(tmp_path: Path) -> None:
+    """Only root may ask for a large receive buffer; a refusal must not end the watch."""
+    code = """
+import os, queue
+from agent.core.events import UsbChanged
+from hw.usb_watch import UdevWatch
+events = queue.SimpleQueue()
+watch = UdevWatch(events.put)
+if os.geteuid() == 0:
+    os.setuid(65534)  # after the imports: nobody may not be able to read this checkout
+watch.start()
+print(type(events.get(timeout=20)).__name__)
+watch.close()
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=root)
+    assert done.stdout == "UsbChanged\n", done.stderr

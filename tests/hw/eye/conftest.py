@@ -10,8 +10,8 @@ import pytest
 from agent.core.commands import WatchCamera
 from agent.core.events import Event
 from hw.eye import models
-from hw.eye.detector import Picture
 from hw.eye.models import Model
+from hw.eye.view import Picture
 from hw.simulated.hall import DrawnHall, Person
 
 T = TypeVar("T")

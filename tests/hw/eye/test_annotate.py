@@ -9,9 +9,10 @@ import pytest
 from agent.core.errors import EyeError
 from agent.core.events import Detection
 from hw.eye.annotate import CELLS, HIDE_THRESHOLD, MARGIN, Annotator, hide
-from hw.eye.detector import Detector, Picture, open_detector
+from hw.eye.detector import open_detector
 from hw.eye.models import Model
 from hw.eye.sources import read_still
+from hw.eye.view import Detector, Picture
 from hw.simulated.hall import DrawnHall, Person
 
 GROUND = np.random.default_rng(1).integers(0, 255, (120, 160, 3)).astype(np.uint8)

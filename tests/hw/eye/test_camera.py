@@ -11,7 +11,7 @@ import pytest
 from agent.core.errors import EyeError
 from hw.eye import camera as camera_module
 from hw.eye.camera import Camera, CameraViewer, open_capture
-from hw.eye.detector import Picture
+from hw.eye.view import Picture
 from tests.hw.eye.conftest import PATIENCE_S
 
 

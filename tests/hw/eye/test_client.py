@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent.core.events import EyeEnded, EyeReady, EyeTrouble, FrameSeen
+from agent.core.events import EyeAlive, EyeEnded, EyeReady, EyeTrouble, FrameSeen
 from hw.eye.client import COMMAND, EyeClient
 from hw.eye.models import Model
 from hw.eye.protocol import decode_event, encode_order
@@ -141,6 +141,7 @@ def test_a_stopped_eye_is_ended_from_outside(start: Start, heard: Heard) -> None
 def test_an_eye_that_hangs_in_its_camera_is_silent_and_is_ended_from_outside(start: Start, heard: Heard) -> None:
     client = start(*STALLED)
     heard.wait(EyeReady)
+    heard.wait(EyeAlive)  # the last word before the look that never ends
     assert heard.next(timeout_s=1.5) is None, "a loop that works would have said that it is alive"
     eye = only_eye()
     began_s = time.monotonic()

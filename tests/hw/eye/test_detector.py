@@ -9,9 +9,10 @@ import pytest
 
 from agent.core.errors import EyeError
 from hw.eye import models
-from hw.eye.detector import Detector, bound_threads, open_detector
+from hw.eye.detector import bound_threads, open_detector
 from hw.eye.models import KNOWN, Known, Model
 from hw.eye.sources import read_still
+from hw.eye.view import Detector
 from hw.simulated.hall import DrawnHall, Person
 from tests.hw.eye.conftest import drawn
 

@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 
 from agent.core.events import Detection
-from hw.eye.detector import Picture
-from hw.eye.view import View, look
+from hw.eye.view import Picture, View, look
 from tests.hw.eye.conftest import drawn
 
 FACE = Detection(1, 2, 3, 4, 0.9)

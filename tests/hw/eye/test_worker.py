@@ -112,6 +112,7 @@ def test_an_order_is_answered_by_alive_ready_and_frames(agent: Agent) -> None:
     agent.says(order(watch=9), {"a": "film"})
     assert agent.next() == EyeAlive(9)
     assert agent.next() == EyeReady(9, "told", "00")
+    assert agent.next() == EyeAlive(9), "before each look, since one look may take seconds"
     assert agent.next() == FrameSeen(9, 7.0, 640, 480, (FACE,), 5.0, 90.0, 0.0)
     assert agent.opened == [(order(watch=9), {"a": "film"})]
 
@@ -173,6 +174,7 @@ def test_an_eye_that_loses_its_camera_says_why_and_ends(agent: Agent) -> None:
     agent.viewer = Sees(seen(1.0), EyeError("missing", "pulled"))
     agent.says(order(interval_s=0.01))
     assert agent.frame().captured_s == 1.0
+    assert agent.next() == EyeAlive(1)
     assert agent.next() == EyeTrouble(1, "missing", "pulled")
     assert agent.eye_has_ended()
 

@@ -9,8 +9,7 @@ import pytest
 from agent.core.errors import EyeError
 from agent.core.events import Detection
 from agent.core.headcount import DARK_LUMA
-from hw.eye.detector import Picture
-from hw.eye.view import View
+from hw.eye.view import Picture, View
 from hw.simulated.audience import Person
 from hw.simulated.film import SURE, FilmViewer, read_film
 from hw.simulated.hall import DrawnHall
