@@ -148,7 +148,9 @@ def test_a_user_who_is_not_root_sees_the_bus_too(tmp_path: Path) -> None:
     code = """
 import os, queue
 from agent.core.events import UsbChanged
+from hw import usb_watch
 from hw.usb_watch import UdevWatch
+usb_watch.RECEIVE_BUFFER_BYTES = 1 << 30  # more than any machine allows everybody
 events = queue.SimpleQueue()
 watch = UdevWatch(events.put)
 if os.geteuid() == 0:
