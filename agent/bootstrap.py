@@ -7,6 +7,7 @@ is the counting process; ``open_counting`` is ``diemcau count``. OpenCV is impor
 import logging
 import os
 import platform
+import resource
 import signal
 import socket
 import stat
@@ -31,7 +32,7 @@ from agent.core.contract import Payload, Truth
 from agent.core.errors import ConfigError, EyeError, Problem, RelayError
 from agent.core.events import Detection, Event, FrameSeen, HealthRead, RelayFailed, RelaySet, Started, Stopping
 from agent.core.identity import Identity
-from agent.core.ports import Inbox, Part
+from agent.core.ports import Eye, Host, Inbox, Led, Link, Part, Relays
 from agent.core.reports import Self
 from agent.runtime import Handler, QueueInbox, Runtime, SystemClock
 from hw import host
@@ -84,9 +85,10 @@ def run_agent(options: RunOptions) -> int:
     with ExitStack() as parts:
         hardware = _hardware(options, loaded.config, inbox.put, parts)
         link = _link(identity, options.state, self_, clock, inbox.put, parts)
-        relays = _open(parts, GpioRelays(loaded.config.power.loads, hardware.factory))
-        handlers = _handlers(self_, hardware, relays, link, inbox.put, options.state, parts)
-        _open(parts, GpioButton(loaded.config.power.button, hardware.factory, inbox.put, hardware.debounce))
+        relays: Relays = _open(parts, GpioRelays(loaded.config.power.loads, hardware.factory))
+        handlers = _handlers(self_, hardware, relays, link, inbox.put, options.state, loaded.spared_pins, parts)
+        if loaded.config.power.button.pin not in loaded.spared_pins:
+            _open(parts, GpioButton(loaded.config.power.button, hardware.factory, inbox.put, hardware.debounce))
         _open(parts, NetworkProbes(loaded.config.checks, inbox.put))
         _open(parts, hardware.usb)
         _play(hardware, loaded.config, link, parts)
@@ -101,6 +103,7 @@ def run_agent(options: RunOptions) -> int:
 
 def run_eye() -> int:
     """Be the counting process: serve one agent on the socket that systemd listens on, or on standard input."""
+    _leave_no_core_dump()
     service = Service()
     listening = service.listen_socket()
     if listening is not None:
@@ -133,6 +136,7 @@ def open_counting(
     source: str, fps: float | None, threshold: float, annotate: Path | None, polygons: Zones
 ) -> "Counting":
     """Open a source for ``diemcau count``. Raises EyeError."""
+    _leave_no_core_dump()
     try:
         from hw.eye.counting import open_counting as open_it
     except ImportError as error:
@@ -142,6 +146,11 @@ def open_counting(
         return zones.split(frame.detections, frame.width, frame.height, polygons)[0]
 
     return open_it(source, fps, threshold, annotate, counted)
+
+
+def _leave_no_core_dump() -> None:
+    """A core dump of a process that holds frames would be pictures on the disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _mode_of_stdin() -> int:
@@ -246,7 +255,7 @@ def _script(name: str) -> "Script":
 
 def _link(
     identity: Identity | None, state: Path, self_: Self, clock: SystemClock, inbox: Inbox, parts: ExitStack
-) -> MqttLink | None:
+) -> Link | None:
     if identity is None:
         return None
     db = _open(parts, AgentDb(state / "agent.db"))
@@ -254,25 +263,26 @@ def _link(
     def will(connection: int) -> Payload:
         return reports.status(clock.now(), self_, "lost", connection)
 
-    link: MqttLink = _open(
-        parts, MqttLink(identity.broker, identity.site, db.next_connection, will, SUBSCRIPTIONS, inbox)
-    )
+    link: Link = _open(parts, MqttLink(identity.broker, identity.site, db.next_connection, will, SUBSCRIPTIONS, inbox))
     return link
 
 
 def _handlers(
     self_: Self,
     hardware: Hardware,
-    relays: GpioRelays,
-    link: MqttLink | None,
+    relays: Relays,
+    link: Link | None,
     inbox: Inbox,
     state: Path,
+    spared_pins: frozenset[int],
     parts: ExitStack,
 ) -> dict[type, Handler]:
-    led = _open(parts, GpioLed(self_.config.power.led.pin, hardware.factory))
-    eye = EyeClient(inbox, None if hardware.film is None else hardware.film.model_dump(mode="json"))
+    led: Led = GpioLed(self_.config.power.led.pin, hardware.factory)  # one that was not started stays dark
+    if self_.config.power.led.pin not in spared_pins:
+        _open(parts, led)
+    eye: Eye = EyeClient(inbox, None if hardware.film is None else hardware.film.model_dump(mode="json"))
     parts.callback(eye.close)
-    box = host.PsutilHost(state)
+    box: Host = host.PsutilHost(state)
 
     def switch(command: SetRelay) -> Event:
         try:
@@ -292,12 +302,21 @@ def _handlers(
         WatchCamera: lambda command: eye.watch(command),
         StopEye: lambda command: eye.close(),
         Publish: say,
-        ReadHealth: lambda command: HealthRead(box.read()),
+        ReadHealth: lambda command: HealthRead(_figures(box)),
     }
     return handlers
 
 
-def _play(hardware: Hardware, config: RoomConfig, link: MqttLink | None, parts: ExitStack) -> None:
+def _figures(box: Host) -> dict[str, float | int | bool | str | None]:
+    """The box's figures; none where it cannot even be read (no file descriptor left): a room is worth more."""
+    try:
+        return box.read()
+    except OSError as error:
+        log.error("the box's figures cannot be read: %s", error)
+        return {}
+
+
+def _play(hardware: Hardware, config: RoomConfig, link: Link | None, parts: ExitStack) -> None:
     """In simulation: play the script, and publish its truth beside what the agent found out by itself."""
     if hardware.film is None:
         return

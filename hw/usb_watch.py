@@ -8,6 +8,7 @@ import contextlib
 import logging
 import re
 import threading
+import time
 
 import pyudev
 
@@ -18,6 +19,8 @@ log = logging.getLogger("diemcau.usb")
 
 RESCAN_S = 30.0
 RETRY_FIRST_S, RETRY_CAP_S = 1.0, 30.0
+STEADY_S = 60.0  # a watch that lasted so long forgets the failures before it
+STORM_S = 0.5
 SETTLE_S = 0.1  # a plug makes a burst of events; one look after it is enough
 RECEIVE_BUFFER_BYTES = 1 << 20
 CAPTURE = re.compile(r"pcmC(\d+)D\d+c")
@@ -47,10 +50,14 @@ class UdevWatch:
     def _run(self) -> None:
         said, pause_s = "", RETRY_FIRST_S
         while not self._stop.is_set():
+            began_s = time.monotonic()
             try:
                 self._watch()
-            except (OSError, ValueError) as error:
-                # Also an overflow of the socket: begin anew, with a whole look at the bus.
+            except (OSError, ValueError, LookupError) as error:
+                # Also an overflow of the socket, or a device that left while it was looked at (pyudev's LookupError):
+                # begin anew, with a whole look at the bus.
+                if time.monotonic() - began_s > STEADY_S:
+                    said, pause_s = "", RETRY_FIRST_S
                 if str(error) != said:
                     log.warning("the USB watch failed and begins anew: %s", error)
                 said = str(error)
@@ -79,7 +86,9 @@ class UdevWatch:
         waited_s = 0.0
         while not self._stop.is_set() and waited_s < self._rescan_s:
             if monitor.poll(timeout=1.0) is not None:
-                while monitor.poll(timeout=SETTLE_S) is not None:
+                # A bad hub never stops: look all the same.
+                until_s = time.monotonic() + STORM_S
+                while time.monotonic() < until_s and monitor.poll(timeout=SETTLE_S) is not None:
                     pass
                 return
             waited_s += 1.0

@@ -7,6 +7,9 @@ from pathlib import Path
 
 log = logging.getLogger("diemcau.db")
 
+BUSY_S = 1.0
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
 
 class AgentDb:
     """The box's memory. A file that cannot be used is moved aside and a new one begins; with a disk that cannot be
@@ -28,9 +31,10 @@ class AgentDb:
             try:
                 self._db = _open(self._path)
             except sqlite3.DatabaseError as error:
-                aside = self._path.with_suffix(".damaged")
-                log.error("%s cannot be used (%s): moved to %s, a new one begins", self._path, error, aside.name)
-                self._path.replace(aside)
+                if getattr(error, "sqlite_errorcode", None) not in DAMAGED:
+                    raise  # locked, read-only, full: the file itself is fine
+                log.error("%s is damaged (%s): moved aside, a new one begins", self._path, error)
+                _move_aside(self._path)
                 self._db = _open(self._path)
         except (OSError, sqlite3.Error) as error:
             log.error("%s cannot be written: %s; going on from memory", self._path, error)
@@ -64,8 +68,17 @@ class AgentDb:
         return int(row[0])
 
 
+def _move_aside(path: Path) -> None:
+    """Keep the damaged file and its companions to look at; never over an earlier one."""
+    number = next(n for n in range(1, 10_000) if not path.with_name(f"{path.name}.damaged-{n}").exists())
+    for companion in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + companion)
+        if part.exists():
+            part.replace(path.with_name(f"{path.name}.damaged-{number}{companion}"))
+
+
 def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")  # NORMAL lost committed rows in simulated power cuts

@@ -1,14 +1,15 @@
 """Which room config and which identity the agent starts with.
 
 The last good room config lies in the state folder as ``room.json``; the room file of the command line is for the very
-first start only. Whatever is broken, there is always a config to run: the last good one, else the built-in safe one.
+first start, and for one that finds ``room.json`` damaged. Whatever is broken, there is always a config to run: the last
+good one, else the room file, else the built-in safe one.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.adapters.files import write_durably
-from agent.core.config import RoomConfig, parse_room
+from agent.adapters.files import is_there, write_durably
+from agent.core.config import RoomConfig, parse_room, wired_pins
 from agent.core.errors import ConfigError, Problem
 from agent.core.identity import Centre, Identity, parse_centre, parse_identity
 
@@ -17,10 +18,11 @@ LAST_GOOD = "room.json"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The room config to run and what was wrong on the way to it."""
+    """The room config to run, what was wrong on the way to it, and the pins that are not to be touched for that."""
 
     config: RoomConfig
     problems: tuple[Problem, ...] = ()
+    spared_pins: frozenset[int] = frozenset()
 
 
 def load_room(state: Path, room_file: Path | None) -> Loaded:
@@ -34,18 +36,21 @@ def load_room(state: Path, room_file: Path | None) -> Loaded:
     """
     last_good = state / LAST_GOOD
     problems: tuple[Problem, ...] = ()
-    if last_good.exists():
+    if is_there(last_good):
         try:
             return Loaded(_read_room(last_good))
         except ConfigError as error:
             problems = _marked(error)
     if room_file is None:
-        return Loaded(RoomConfig(), problems)
+        return Loaded(RoomConfig(), problems, _spared(last_good) if problems else frozenset())
     try:
         config = _read_room(room_file)
     except ConfigError as error:
-        return Loaded(RoomConfig(), problems + _marked(error))
-    return Loaded(config, problems + _keep(last_good, config))
+        return Loaded(RoomConfig(), problems + _marked(error), _spared(room_file))
+    if problems:
+        # The damaged one stays to be looked at, and every start says so, until somebody has mended it.
+        return Loaded(config, problems)
+    return Loaded(config, _keep(last_good, config))
 
 
 def load_identity(path: Path) -> Identity:
@@ -72,6 +77,14 @@ def read_document(path: Path) -> str:
         ) from error
     except (OSError, ValueError) as error:
         raise ConfigError(str(path), (Problem("", f"this file cannot be read: {error}"),)) from error
+
+
+def _spared(path: Path) -> frozenset[int]:
+    try:
+        text = read_document(path)
+    except ConfigError:
+        return frozenset()  # there is no document, so nothing is known to be wired
+    return wired_pins(text, json_document=path.suffix == ".json")
 
 
 def _marked(error: ConfigError) -> tuple[Problem, ...]:

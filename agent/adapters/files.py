@@ -5,6 +5,14 @@ import tempfile
 from pathlib import Path
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is something at ``path``. What may not be looked at is there: reading it will say why not."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
 def write_durably(path: Path, text: str) -> None:
     """Replace a file so that after a power cut there is the old text or the new one, never a mixture.
 

@@ -40,6 +40,7 @@ WILL_DELAY_S = 15
 MAX_PACKET_BYTES = 128 * 1024
 CONNECT_TIMEOUT_S = 10.0
 BACK_OFF_FIRST_S, BACK_OFF_CAP_S = 1.0, 20.0
+STEADY_S = 10.0  # a connection that lasted so long was one
 GOODBYE_S = 1.5  # for the last words of an orderly stop
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -155,6 +156,7 @@ class MqttLink:
         self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._is_open = False
+        self._unused: int | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -183,20 +185,25 @@ class MqttLink:
         failures = 0
         said = ""
         while not self._stop.is_set():
+            began_s = time.monotonic()
             reason = self._one_connection()
             if self._stop.is_set():
                 return
-            failures = 0 if reason is None else failures + 1
+            # One that broke at once is no success: two boxes with one identity throw each other out for ever.
+            lasted = reason is None and time.monotonic() - began_s > STEADY_S
+            failures = 0 if lasted else failures + 1
             reason = reason or "the broker closed the connection"
-            if reason != said or failures % 30 == 0:  # an outage of a day is not a day of log lines
+            if lasted or reason != said or failures % 30 == 0:  # an outage of a day is not a day of log lines
                 self._inbox(LinkDown(reason))
             said = reason
             self._stop.wait(back_off_s(failures))
 
     def _one_connection(self) -> str | None:
         """Connect and stay until the end. Returns why there was no connection, None if there was one."""
+        # A number that no CONNECT carried is used again: an outage of a day is not a day of writes to the card.
+        connection = self._unused or self._next_connection()
+        self._unused = connection
         try:
-            connection = self._next_connection()
             client = self._client(connection)
             client.connect(
                 self._broker.host,
@@ -207,6 +214,7 @@ class MqttLink:
             )
         except (OSError, ValueError, LinkError) as error:
             return describe(error, self._broker)
+        self._unused = None
         client.loop_start()
         try:
             return self._stay(client, connection)

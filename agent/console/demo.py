@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,8 +40,9 @@ class Room:
     def press(self, hold: bool) -> None:
         """Press the button."""
         if self.process.poll() is None and self.process.stdin is not None:
-            self.process.stdin.write(b"h\n" if hold else b"\n")
-            self.process.stdin.flush()
+            with suppress(BrokenPipeError):  # it ended just now; the table will say so
+                self.process.stdin.write(b"h\n" if hold else b"\n")
+                self.process.stdin.flush()
 
 
 @dataclass(slots=True)
@@ -83,8 +84,10 @@ def run_demo(sites: int, speed: float, for_s: float | None, port: int, as_json: 
         parts.callback(broker.close)
         try:
             broker.start()
-            rooms = [_start(site, folder, speed) for site in demo_sites(sites, speed, broker.url)]
+            rooms: list[Room] = []
             parts.callback(lambda: stop([room.process for room in rooms]))
+            for site in demo_sites(sites, speed, broker.url):
+                rooms.append(_start(site, folder, speed))
             _say(f"Broker: {broker.url} — xem ở cửa sổ khác / in another window: diemcau watch --broker {broker.url}")
             _conduct(rooms, broker.url, for_s, as_json, parts)
         except KeyboardInterrupt:
@@ -93,7 +96,7 @@ def run_demo(sites: int, speed: float, for_s: float | None, port: int, as_json: 
             # A second Ctrl-C must not leave half of the rooms running.
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
-    return 0
+        return 1 if all(room.is_reported for room in rooms) else 0
 
 
 def _interrupt(*_: Any) -> None:
@@ -106,7 +109,17 @@ def _start(site: DemoSite, folder: Path, speed: float) -> Room:
     files = {"agent.toml": site.identity, "room.toml": site.room, "script.json": site.script}
     for name, text in files.items():
         (home / name).write_text(text, encoding="utf-8")
-    argv = [sys.executable, "-m", "agent", "run", "--config", str(home / "agent.toml"), "--state", str(home / "state")]
+    argv = [
+        sys.executable,
+        "-P",
+        "-m",
+        "agent",
+        "run",
+        "--config",
+        str(home / "agent.toml"),
+        "--state",
+        str(home / "state"),
+    ]
     argv += ["--room", str(home / "room.toml"), "--simulate", str(home / "script.json"), "--speed", str(speed)]
     with (home / "agent.log").open("ab") as output:
         return Room(site, home, spawn(argv, subprocess.PIPE, output))

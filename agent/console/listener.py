@@ -8,11 +8,12 @@ from typing import Any
 import paho.mqtt.client as mqtt
 
 from agent.adapters.mqtt_link import back_off_s, describe, guarded, new_client
+from agent.console.sites import FIELDS
 from agent.core.contract import ROOT, Payload, encode, topic
 from agent.core.errors import LinkError
 from agent.core.identity import BrokerSection
 
-TOPICS = tuple(f"{ROOT}/+/{name}" for name in ("status", "about", "power", "headcount", "health", "simulated/truth"))
+TOPICS = tuple(f"{ROOT}/+/{name}" for name in FIELDS)
 FIRST_ANSWER_S = 15.0
 
 Message = tuple[str, bytes]

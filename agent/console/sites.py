@@ -22,7 +22,7 @@ FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """One site: the newest of each topic, and when the headcount came (monotonic seconds)."""
+    """One site: the newest of each topic, and how many of its messages could not be read."""
 
     site: str
     status: Status | None = None
@@ -31,7 +31,6 @@ class SiteView:
     headcount: Headcount | None = None
     health: Health | None = None
     truth: Truth | None = None
-    heard_s: float = 0.0
     refused: int = 0
 
     @property
@@ -56,7 +55,7 @@ class Sites:
         return [self.by_id[site] for site in sorted(self.by_id)]
 
 
-def take(sites: Sites, topic: str, raw: bytes, now_s: float) -> tuple[Sites, tuple[str, Payload] | None]:
+def take(sites: Sites, topic: str, raw: bytes) -> tuple[Sites, tuple[str, Payload] | None]:
     """Fold one message in.
 
     Returns:
@@ -76,7 +75,7 @@ def take(sites: Sites, topic: str, raw: bytes, now_s: float) -> tuple[Sites, tup
         return _with(sites, replace(view, refused=view.refused + 1)), None
     if isinstance(payload, Status) and _is_old_will(payload, view.status):
         return sites, None
-    return _with(sites, replace(_set(view, name, payload), heard_s=now_s)), (site, payload)
+    return _with(sites, _set(view, name, payload)), (site, payload)
 
 
 def _set(view: SiteView, name: str, payload: Payload | None) -> SiteView:

@@ -1,6 +1,5 @@
 """The live table of the sites, for a terminal. Unknown is shown as unknown with its reason, never as a number."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from rich.table import Table
@@ -8,6 +7,7 @@ from rich.text import Text
 
 from agent.console.sites import SiteView, age_s, plain
 from agent.console.words import POWER, PRESENCE, REASON, both
+from agent.core.contract import Headcount
 
 STALE_AFTER_S = 90.0
 POWER_STYLE = {"on": "green", "off": "dim", "fault": "bold red"}
@@ -23,7 +23,7 @@ def sites_table(views: list[SiteView], now: datetime, title: str, chosen: int | 
         chosen: Index of the row whose button a key would press; None: keys press nothing.
     """
     with_truth = any(view.truth for view in views)
-    table = Table(title=title, expand=False, caption=_total(views))
+    table = Table(title=title, expand=False, caption=_total(views, now))
     table.add_column("Điểm cầu\nSite", overflow="ellipsis", max_width=30, no_wrap=True)
     table.add_column("Nguồn\nPower", no_wrap=True)
     table.add_column("Có mặt\nPresent", justify="right")
@@ -33,7 +33,7 @@ def sites_table(views: list[SiteView], now: datetime, title: str, chosen: int | 
         table.add_column("Thực tế\nTruth", justify="right")
     table.add_column("Tình trạng\nState", overflow="fold", min_width=22)
     for number, view in enumerate(views):
-        cells = [_name(view), _power(view), _present(view), _summoned(view), _rate(view)]
+        cells = [_name(view), _power(view), _present(view, now), _summoned(view), _rate(view, now)]
         cells += [_truth(view)] if with_truth else []
         table.add_row(*cells, _state(view, now), style="reverse" if number == chosen else "")
     return table
@@ -50,9 +50,17 @@ def _power(view: SiteView) -> Text:
     return Text(both(POWER, view.power.state) + step, style=POWER_STYLE.get(view.power.state, "yellow"))
 
 
-def _present(view: SiteView) -> Text:
-    count = view.headcount
-    if count is None or count.value is None:
+def _believed(view: SiteView, now: datetime) -> Headcount | None:
+    """The headcount that can be shown as a number: of a site that is there, known, and not too old."""
+    count, age = view.headcount, age_s(view, now)
+    if count is None or count.value is None or view.presence != "running" or age is None or age > STALE_AFTER_S:
+        return None
+    return count
+
+
+def _present(view: SiteView, now: datetime) -> Text:
+    count = _believed(view, now)
+    if count is None:
         return Text("?", style="dim")
     return Text(str(count.value), style="bold" if count.state == "ok" else "bold yellow")
 
@@ -61,9 +69,9 @@ def _summoned(view: SiteView) -> Text:
     return Text("—" if view.headcount is None or view.headcount.summoned is None else str(view.headcount.summoned))
 
 
-def _rate(view: SiteView) -> Text:
-    rate = None if view.headcount is None else view.headcount.rate
-    return Text("—" if rate is None else f"{rate:.0%}")
+def _rate(view: SiteView, now: datetime) -> Text:
+    count = _believed(view, now)
+    return Text("—" if count is None or count.rate is None else f"{count.rate:.0%}")
 
 
 def _truth(view: SiteView) -> Text:
@@ -83,13 +91,12 @@ def _state(view: SiteView, now: datetime) -> Text:
     return Text(both(REASON, plain(reason)), style="yellow") if reason else Text("tốt / ok", style="green")
 
 
-def _total(views: Iterable[SiteView]) -> str:
-    """Present of summoned over the sites that know both; the others are named as not counted."""
-    counts = [view.headcount for view in views if view.headcount is not None]
-    known = [count for count in counts if count.value is not None]
+def _total(views: list[SiteView], now: datetime) -> str:
+    """Present of summoned over the sites whose number can be believed; how many others there are is said beside it."""
+    known = [count for view in views if (count := _believed(view, now)) is not None]
     present = sum(count.value or 0 for count in known)
     summoned = sum(count.summoned or 0 for count in known)
     rate = f" ({present / summoned:.0%})" if summoned else ""
-    unknown = len(counts) - len(known)
+    unknown = len(views) - len(known)
     missing = f" · chưa rõ / unknown: {unknown}" if unknown else ""
     return f"Tổng / total: {present}" + (f" / {summoned}" if summoned else "") + rate + missing

@@ -3,7 +3,7 @@
 import queue
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ class Watch:
         self.on_report: Callable[[SiteView, Headcount], None] = lambda view, count: None
 
     def run(self, for_s: float | None, should_stop: Callable[[], bool] = lambda: False) -> None:
-        """Show until ``for_s`` seconds are over, ``should_stop``, or Ctrl-C (which flies)."""
+        """Show until ``for_s`` seconds are over, ``should_stop``, or Ctrl-C."""
         until_s = None if for_s is None else time.monotonic() + for_s
         console = Console()
         live = (
@@ -44,7 +44,8 @@ class Watch:
             if self._as_json or not console.is_terminal
             else Live(console=console, auto_refresh=False, screen=False)
         )
-        with live or nullcontext():
+        # Where there is no live table, Ctrl-C is how one asks for the table as it is.
+        with live or nullcontext(), suppress(KeyboardInterrupt):
             while not should_stop() and (until_s is None or time.monotonic() < until_s):
                 self._take_for(REFRESH_S)
                 if live is not None:
@@ -64,7 +65,7 @@ class Watch:
                 topic, raw = self._listener.messages.get(timeout=left_s)
             except queue.Empty:
                 return
-            self.sites, news = take(self.sites, topic, raw, time.monotonic())
+            self.sites, news = take(self.sites, topic, raw)
             if news is not None:
                 self._report(*news)
 

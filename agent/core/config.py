@@ -152,6 +152,20 @@ def parse_room(text: str, source: str, json_document: bool) -> RoomConfig:
     return build(RoomConfig, data)
 
 
+def wired_pins(text: str, json_document: bool) -> frozenset[int]:
+    """The pins on which a document that cannot be used may have loads; all of them where it cannot even be read.
+
+    Whoever runs something else in its place must not touch these: a lamp that blinks on a relay's pin is a relay that
+    chatters.
+    """
+    try:
+        data = decode(text, "", json_document)
+    except ConfigError:
+        return frozenset(range(HIGHEST_PIN + 1))
+    pins = [load.get("pin") for load in _tables(_table(data, "power"), "loads")]
+    return frozenset(pin for pin in pins if isinstance(pin, int))
+
+
 def parse_zones(text: str, source: str) -> Zones:
     """Read a zones file (TOML with ``include`` and ``exclude``). Raises ConfigError with every problem."""
     data = decode(text, source, json_document=False)

@@ -14,7 +14,6 @@ from agent.core.identity import is_site_id
 
 ROOT = "diemcau/v1"
 MAX_PAYLOAD_BYTES = 64 * 1024
-SITE_TOPICS = ("status", "about", "power", "headcount", "health", "simulated/truth")
 
 
 def topic(site: str, name: str) -> str:

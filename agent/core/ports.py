@@ -1,7 +1,7 @@
 """What the agent needs of the outside, as Protocols. ``hw`` and ``adapters`` fill them; ``bootstrap`` chooses which.
 
 Every part is a context manager in spirit: constructors only remember, ``start()`` begins, ``close()`` ends; both may be
-called twice. After ``close()`` returns no further event of that part is put into the inbox.
+called twice. An event that was on its way when ``close()`` was called may still come; the core knows what is over.
 """
 
 from collections.abc import Callable

@@ -33,7 +33,7 @@ class Self:
     config: RoomConfig
     hardware: str | None = None
     serial: str | None = None
-    config_revision: int | None = None
+    config_revision: int | None = None  # of a config that was pushed; a file has none
 
 
 @dataclass(frozen=True, slots=True)

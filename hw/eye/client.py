@@ -20,7 +20,10 @@ from hw.eye.protocol import LONGEST_LINE, decode_event, encode_order
 log = logging.getLogger("diemcau.eye")
 
 SOCKET = Path("/run/diemcau/eye.sock")
-COMMAND = (sys.executable, "-m", "agent", "eye")
+# -P: not whatever package `agent` lies in the current folder.
+COMMAND = (sys.executable, "-P", "-m", "agent", "eye")
+# The agent's one thread calls: an eye that does not answer must not stop a room.
+ANSWER_WITHIN_S = 1.0
 
 
 class EyeClient:
@@ -53,6 +56,7 @@ class EyeClient:
         try:
             self._end = self._connect()
             self._end.sendall(encode_order(order, self._film))
+            self._end.settimeout(None)  # the reader waits as long as it takes
         except OSError as error:
             self._inbox(EyeEnded(order.watch, f"it cannot be started: {error}"))
             return
@@ -69,15 +73,25 @@ class EyeClient:
             self._end = None
         if self._child is not None:
             self._child.kill()
-            self._child.wait()
+            try:
+                self._child.wait(ANSWER_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                # Inside a driver it may not even die: then somebody else waits for it.
+                threading.Thread(target=self._child.wait, name="eye reaper", daemon=True).start()
             self._child = None
 
     def _connect(self) -> socket.socket:
         if self._film is None and self._service.exists():
             end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            end.connect(str(self._service))
+            end.settimeout(ANSWER_WITHIN_S)
+            try:
+                end.connect(str(self._service))
+            except OSError:
+                end.close()
+                raise
             return end
         ours, theirs = socket.socketpair()
+        ours.settimeout(ANSWER_WITHIN_S)
         with theirs:
             # Its standard input is the socket, as inetd would do it; its own log goes where ours goes.
             self._child = subprocess.Popen(self._command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL)

@@ -11,6 +11,7 @@ from hw.eye.detector import bound_threads, open_detector
 from hw.eye.models import require, search
 from hw.eye.sources import Still, open_source
 from hw.eye.view import look
+from hw.eye.worker import Sameness
 
 Counted = Callable[[FrameSeen], tuple[Detection, ...]]
 
@@ -48,7 +49,7 @@ def open_counting(
     bound_threads(cpu_share=4)
     opened = open_source(source, fps)
     detector = open_detector(model, threshold)
-    annotator = None
+    annotator, sameness = None, Sameness()
     if annotate is not None:
         annotator = Annotator(annotate, opened.is_single, open_detector(model, HIDE_THRESHOLD))
 
@@ -60,8 +61,10 @@ def open_counting(
         if still.picture is None:
             return FrameUnreadable(still.t_s, "unreadable", still.problem)
         view = look(still.picture, still.t_s, detector)
+        # A folder or a video may well hold the same picture twice; a camera that does is frozen.
+        same_s = sameness.add(view) if opened.is_live else 0.0
         frame = FrameSeen(
-            0, still.t_s, view.width, view.height, view.detections, view.detect_ms, view.luma_mean, same_s=0.0
+            0, still.t_s, view.width, view.height, view.detections, view.detect_ms, view.luma_mean, same_s
         )
         if annotator is not None:
             annotator.write(number, still.picture, view.detections, counted(frame))

@@ -13,6 +13,8 @@ from hw.eye.view import Detector, Picture
 
 NMS_IOU = 0.3  # OpenCV's and CenterFace's own default: boxes that overlap more are one face
 MOST_FACES = 5000
+# YuNet takes some 90 MB for each million pixels in one piece: 24 million took 2.1 GB.
+MOST_PIXELS = 4_000_000
 SMALLEST_SIDE = 64  # both networks reduce by 32; below two cells there is nothing to see
 
 
@@ -38,11 +40,12 @@ class YuNet:
 
     def detect(self, picture: Picture) -> tuple[Detection, ...]:
         """All faces, in pixels of ``picture``."""
-        padded = _padded(picture)
+        bounded, scale = _bounded(picture)
+        padded = _padded(bounded)
         self._net.setInputSize((padded.shape[1], padded.shape[0]))
         _, rows = self._net.detect(padded)
         # A row: x, y, w, h, five landmarks, score. Source: OpenCV documentation, FaceDetectorYN::detect.
-        return () if rows is None else tuple(_detection(row[:4], row[-1]) for row in rows)
+        return () if rows is None else tuple(_detection(row[:4] * scale, row[-1]) for row in rows)
 
 
 class CenterFace:
@@ -69,8 +72,9 @@ class CenterFace:
     def detect(self, picture: Picture) -> tuple[Detection, ...]:
         """All faces, in pixels of ``picture``."""
         height, width = picture.shape[:2]
-        size = (_up_to_32(width), _up_to_32(height))
-        self._net.setInput(cv2.dnn.blobFromImage(picture, 1.0, size, (0, 0, 0), swapRB=True))
+        bounded, _ = _bounded(picture)
+        size = (_up_to_32(bounded.shape[1]), _up_to_32(bounded.shape[0]))
+        self._net.setInput(cv2.dnn.blobFromImage(bounded, 1.0, size, (0, 0, 0), swapRB=True))
         heat, scale, offset, _ = _by_channels(self._net.forward(self._outputs))
         scores = np.clip(heat[0], 0, 1) ** self.POWER
         rows, columns = np.where(scores >= self._threshold)
@@ -102,6 +106,16 @@ def _by_channels(outputs: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]
 
 def _up_to_32(side: int) -> int:
     return max(SMALLEST_SIDE, -(-side // 32) * 32)
+
+
+def _bounded(picture: Picture) -> tuple[Picture, float]:
+    """A picture with at most ``MOST_PIXELS``, and by how much its boxes have to be enlarged again."""
+    height, width = picture.shape[:2]
+    scale = (height * width / MOST_PIXELS) ** 0.5
+    if scale <= 1:
+        return picture, 1.0
+    size = (max(1, round(width / scale)), max(1, round(height / scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8), scale
 
 
 def _padded(picture: Picture) -> Picture:

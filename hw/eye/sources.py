@@ -34,10 +34,11 @@ class Still:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source. ``is_single``: one picture; else a sequence."""
+    """A source. ``is_single``: one picture, else a sequence; ``is_live``: a camera, whose pictures never repeat."""
 
     stills: Iterator[Still]
     is_single: bool
+    is_live: bool = False
 
 
 def open_source(text: str, fps: float | None) -> Source:
@@ -50,8 +51,6 @@ def open_source(text: str, fps: float | None) -> Source:
     Raises:
         EyeError: It is not there, or is nothing that has pictures.
     """
-    if text.isdigit() or text.startswith("/dev/"):
-        return Source(_camera(f"/dev/video{text}" if text.isdigit() else text, fps), is_single=False)
     try:
         return _files(text, Path(text), fps)
     except OSError as error:
@@ -61,6 +60,8 @@ def open_source(text: str, fps: float | None) -> Source:
 def _files(text: str, path: Path, fps: float | None) -> Source:
     if path.is_dir():
         return Source(_folder(path, fps or 1.0), is_single=False)
+    if not path.is_file() and (text.isdigit() or text.startswith("/dev/")):
+        return Source(_camera(f"/dev/video{text}" if text.isdigit() else text, fps), is_single=False, is_live=True)
     if not path.is_file():
         raise EyeError("missing", f"{text} is not there: name a picture, a folder of pictures, a video or a camera")
     if path.suffix.lower() in PICTURES:

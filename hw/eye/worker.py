@@ -38,6 +38,12 @@ def serve(end: socket.socket, open_viewer: OpenViewer, feed_watchdog: Callable[[
     """Take one order from the agent and work on it until the agent leaves. Returns then; never raises for the world."""
     try:
         order, film = _receive_order(end)
+    except (AgentLeft, OSError):
+        return
+    except ValueError as error:
+        log.error("the order cannot be read: %s", error)
+        return
+    try:
         _send(end, EyeAlive(order.watch))
         try:
             _work(end, order, _opened(open_viewer, order, film), feed_watchdog)
@@ -45,8 +51,6 @@ def serve(end: socket.socket, open_viewer: OpenViewer, feed_watchdog: Callable[[
             _send(end, EyeTrouble(order.watch, error.reason, str(error)))
     except (AgentLeft, OSError):
         return
-    except ValueError as error:
-        log.error("the order cannot be read: %s", error)
 
 
 def _opened(open_viewer: OpenViewer, order: WatchCamera, film: dict[str, Any] | None) -> Viewer:

@@ -1,5 +1,6 @@
 """What must survive: the number of the last connection."""
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -36,7 +37,29 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(tmp_path: Path) -> N
     db = opened(path)
     assert db.next_connection() == 1
     db.close()
-    assert path.with_suffix(".damaged").read_bytes().startswith(b"this is no database")
+    assert (tmp_path / "agent.db.damaged-1").read_bytes().startswith(b"this is no database")
+
+
+def test_a_second_damaged_file_does_not_replace_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    for number in (1, 2):
+        path.write_bytes(b"this is no database, number %d" % number * 100)
+        opened(path).close()
+    kept = [(tmp_path / f"agent.db.damaged-{number}").read_bytes() for number in (1, 2)]
+    assert [each[:30] for each in kept] == [b"this is no database, number 1t", b"this is no database, number 2t"]
+
+
+def test_a_file_that_somebody_else_holds_is_not_moved(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    opened(path).close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    db = opened(path)
+    assert db.next_connection() == 1  # from memory
+    db.close()
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert sorted(each.name for each in tmp_path.iterdir() if "damaged" in each.name) == []
 
 
 def test_a_folder_that_cannot_be_written_costs_the_memory_not_the_agent(tmp_path: Path) -> None:

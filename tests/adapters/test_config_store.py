@@ -54,6 +54,28 @@ def test_a_damaged_last_good_one_is_named_and_the_room_file_takes_its_place(tmp_
     assert LAST_GOOD in str(loaded.problems[0])
 
 
+def test_a_damaged_last_good_one_is_kept_and_told_at_every_start(tmp_path: Path) -> None:
+    (tmp_path / "room.toml").write_text(GOOD, encoding="utf-8")
+    (tmp_path / LAST_GOOD).write_text('{"site": ')
+    for _ in range(2):
+        assert load_room(tmp_path, tmp_path / "room.toml").problems
+    assert (tmp_path / LAST_GOOD).read_text() == '{"site": '
+
+
+@pytest.mark.parametrize(
+    ("text", "spared"),
+    [
+        ('[sit]\n[[power.loads]]\nname = "a"\npin = 27\n', {27}),
+        ("[[power.loads]]\nname = \n", set(range(28))),
+    ],
+)
+def test_the_safe_config_touches_no_pin_that_a_broken_file_may_have_a_load_on(
+    tmp_path: Path, text: str, spared: set[int]
+) -> None:
+    (tmp_path / "room.toml").write_text(text)
+    assert load_room(tmp_path, tmp_path / "room.toml").spared_pins == spared
+
+
 def test_a_state_folder_that_cannot_be_written_is_a_problem_not_an_end(tmp_path: Path) -> None:
     (tmp_path / "room.toml").write_text(GOOD, encoding="utf-8")
     (tmp_path / "file").write_text("")

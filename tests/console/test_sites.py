@@ -19,7 +19,7 @@ def folded(*messages: tuple[str, dict[str, Any] | bytes]) -> Sites:
     sites = Sites()
     for topic, document in messages:
         raw = document if isinstance(document, bytes) else json.dumps(document).encode()
-        sites, _ = take(sites, topic, raw, now_s=0.0)
+        sites, _ = take(sites, topic, raw)
     return sites
 
 
@@ -77,7 +77,7 @@ def test_fields_of_a_later_version_are_ignored() -> None:
 @given(st.text(max_size=60), st.binary(max_size=200))
 def test_whatever_comes_the_fold_never_raises(topic: str, raw: bytes) -> None:
     for full in (topic, f"diemcau/v1/{topic}", "diemcau/v1/nam-sach/status"):
-        take(Sites(), full, raw, 0.0)
+        take(Sites(), full, raw)
 
 
 def test_the_age_is_by_the_headcounts_own_time_and_never_negative() -> None:
@@ -96,6 +96,6 @@ def test_text_from_outside_cannot_move_the_cursor_or_fill_the_screen(text: str) 
 
 def test_a_headcount_is_read_as_one() -> None:
     topic, document = headcount()
-    _, news = take(Sites(), topic, json.dumps(document).encode(), now_s=1.0)
+    _, news = take(Sites(), topic, json.dumps(document).encode())
     assert news is not None
     assert isinstance(news[1], Headcount)

@@ -39,13 +39,18 @@ def test_unknown_is_a_question_mark_and_its_reason_in_both_languages() -> None:
     assert "chưa rõ / unknown: 1" in text
 
 
-def test_a_site_that_is_away_is_shown_as_lost() -> None:
-    assert "mất kết nối / lost" in shown(folded(status("running", 1), headcount(), status("lost", 1)))
+def test_a_site_that_is_away_is_shown_as_lost_and_its_people_are_not_counted() -> None:
+    text = shown(folded(status("running", 1), headcount(value=77, rate=0.5), status("lost", 1)))
+    assert "mất kết nối / lost" in text
+    assert "77" not in text
+    assert "50%" not in text
+    assert "total: 0" in text
 
 
 def test_an_old_number_is_shown_with_its_age() -> None:
     text = shown(folded(status("running", 1), headcount()), AT + timedelta(seconds=200))
     assert "stale, 200 s" in text
+    assert "total: 0" in text
 
 
 def test_a_fault_names_the_step() -> None:

@@ -1,6 +1,5 @@
 """The main job, end to end, with the real command line over a real broker: only pins, bus and camera are simulated."""
 
-import json
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -215,4 +214,3 @@ def test_payloads_carry_what_the_contract_says(broker: Mosquitto, ear: Ear, site
     for field in ("seen", "min", "max", "samples", "window_s", "frame_age_s", "interval_s", "reason"):
         assert field in count
     assert "summoned" not in count  # no conference: the field does not apply
-    assert json.dumps(count)

@@ -305,3 +305,15 @@ def test_a_service_that_nobody_listens_for_is_an_eye_that_ended(tmp_path: Path, 
     assert ended.watch == 3
     assert "Connection refused" in ended.message
     client.close()
+
+
+def test_a_service_that_takes_no_connection_does_not_stop_the_agent(tmp_path: Path, heard: Heard) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(tmp_path / "eye.sock"))
+        listening.listen(0)
+        client = EyeClient(heard, film=None, service=tmp_path / "eye.sock")
+        began_s = time.monotonic()
+        for watch in range(4):
+            client.watch(order(watch=watch))
+        client.close()
+    assert time.monotonic() - began_s < 10

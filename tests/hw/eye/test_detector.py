@@ -9,7 +9,7 @@ import pytest
 
 from agent.core.errors import EyeError
 from hw.eye import models
-from hw.eye.detector import bound_threads, open_detector
+from hw.eye.detector import MOST_PIXELS, bound_threads, open_detector
 from hw.eye.models import KNOWN, Known, Model
 from hw.eye.sources import read_still
 from hw.eye.view import Detector
@@ -115,3 +115,17 @@ def test_opencv_takes_as_many_threads_as_the_share_of_cores_asks_for(cpu_share: 
         assert cv2.getNumThreads() == threads
     finally:
         cv2.setNumThreads(before)
+
+
+def test_a_very_large_picture_is_made_smaller_and_its_boxes_are_not() -> None:
+    model = models.search().model
+    if model is None:
+        pytest.skip("no face network on this machine")
+    hall = DrawnHall(6, 960, 540, 1)
+    people = [Person(seat, seat) for seat in range(6)]
+    large = cv2.resize(hall.draw(people, 1.0), None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)
+    found = open_detector(model, 0.6).detect(np.asarray(large, np.uint8))
+    assert large.shape[0] * large.shape[1] > 2 * MOST_PIXELS
+    assert len(found) == 6
+    middles = sorted(face.x + face.w / 2 for face in found)
+    assert middles == pytest.approx(sorted(4 * seat.x for seat in hall.seats), abs=40)
