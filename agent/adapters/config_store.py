@@ -5,6 +5,7 @@ first start, and for one that finds ``room.json`` damaged. Whatever is broken, t
 good one, else the room file, else the built-in safe one.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from agent.adapters.files import is_there, write_durably
 from agent.core.config import RoomConfig, parse_room, wired_pins
 from agent.core.errors import ConfigError, Problem
 from agent.core.identity import Centre, Identity, parse_centre, parse_identity
+
+log = logging.getLogger("diemcau.config")
 
 LAST_GOOD = "room.json"
 
@@ -38,7 +41,10 @@ def load_room(state: Path, room_file: Path | None) -> Loaded:
     problems: tuple[Problem, ...] = ()
     if is_there(last_good):
         try:
-            return Loaded(_read_room(last_good))
+            config = _read_room(last_good)
+            if room_file is not None:
+                log.info("%s runs; %s is for the first start: delete the former to have it read", last_good, room_file)
+            return Loaded(config)
         except ConfigError as error:
             problems = _marked(error)
     if room_file is None:

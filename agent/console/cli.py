@@ -21,14 +21,19 @@ CENTRE = "/etc/diemcau/centre.toml"
 @click.option("--for", "for_s", type=FiniteRange(0.1), default=None, metavar="S", help="End after S seconds.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document for each headcount report.")
 def watch(broker: str | None, centre: str, for_s: float | None, as_json: bool) -> int:
-    """Bảng trực tiếp các điểm cầu. Live table of the sites."""
+    """Bảng trực tiếp các điểm cầu / live table of the sites (q or Ctrl-C ends it)."""
+    import threading
+
+    from agent.console.keys import Keys
     from agent.console.listener import Listener
     from agent.console.watch import Watch
 
     listener = Listener(_broker(broker, centre))
     listener.start()
     try:
-        Watch(listener, as_json, "diemcau").run(for_s)
+        done = threading.Event()
+        with Keys(lambda key: done.set() if key == "quit" else None):
+            Watch(listener, as_json, "diemcau — q thoát / quit").run(for_s, done.is_set)
     except KeyboardInterrupt:
         pass  # how one leaves a live table
     finally:
@@ -54,7 +59,7 @@ def watch(broker: str | None, centre: str, for_s: float | None, as_json: bool) -
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document for each headcount report.")
 def demo(sites: int, speed: float, for_s: float | None, port: int, as_json: bool) -> int:
-    """Cả một hội nghị nhỏ trên máy này. A whole small conference on this machine."""
+    """Cả một hội nghị nhỏ trên máy này / a whole small conference on this machine."""
     from agent.console.demo import run_demo
 
     return run_demo(sites, speed, for_s, port, as_json)

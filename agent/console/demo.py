@@ -4,6 +4,7 @@ Each room is the agent itself, ``diemcau run --simulate``, in a process of its o
 only pins, USB bus and camera are simulated. All of it lies in one temporary folder and goes with it.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from agent.core.contract import Conference, Headcount
 from agent.core.identity import broker_at
 
 TITLE = "diemcau — hội nghị thử / demo\n↑↓ chọn / choose · Enter nhấn nút / press · h giữ / hold · q thoát / quit"
+
+ROOMS_A_CORE = 8  # drawing and counting one room takes some 6 % of a core
 
 
 @dataclass(slots=True)
@@ -88,7 +91,9 @@ def run_demo(sites: int, speed: float, for_s: float | None, port: int, as_json: 
             parts.callback(lambda: stop([room.process for room in rooms]))
             for site in demo_sites(sites, speed, broker.url):
                 rooms.append(_start(site, folder, speed))
-            _say(f"Broker: {broker.url} — xem ở cửa sổ khác / in another window: diemcau watch --broker {broker.url}")
+            _say(f"Xem ở cửa sổ khác / in another window:\n  {_program()} watch --broker {broker.url}")
+            if speed == 1 and sites > ROOMS_A_CORE * (os.cpu_count() or 1):
+                _say(f"{sites} phòng là nhiều cho máy này / rooms are many for this machine: --speed 10 is lighter")
             _conduct(rooms, broker.url, for_s, as_json, parts)
         except KeyboardInterrupt:
             pass  # Ctrl-C is how a demo ends; everything is stopped all the same
@@ -97,6 +102,13 @@ def run_demo(sites: int, speed: float, for_s: float | None, port: int, as_json: 
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
         return 1 if all(room.is_reported for room in rooms) else 0
+
+
+def _program() -> str:
+    """How one starts us from here: the script in the environment's own folder, which need not be in PATH."""
+    script = Path(sys.executable).parent / "diemcau"
+    here = Path.cwd()
+    return str(script.relative_to(here) if script.is_relative_to(here) else script)
 
 
 def _interrupt(*_: Any) -> None:

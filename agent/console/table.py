@@ -25,7 +25,7 @@ def sites_table(views: list[SiteView], now: datetime, title: str, chosen: int | 
     with_truth = any(view.truth for view in views)
     table = Table(title=title, expand=False, caption=_total(views, now))
     table.add_column("Điểm cầu\nSite", overflow="ellipsis", max_width=30, no_wrap=True)
-    table.add_column("Nguồn\nPower", no_wrap=True)
+    table.add_column("Nguồn\nPower", min_width=24, max_width=24)
     table.add_column("Có mặt\nPresent", justify="right")
     table.add_column("Triệu tập\nSummoned", justify="right")
     table.add_column("Tỷ lệ\nRate", justify="right")

@@ -127,7 +127,9 @@ def _pressed(power: Power, now_s: float, config: PowerSection) -> Result:
         return _begin(replace(power, hold_counts=False), 0, now_s, config)
     if power.state == "fault":
         return replace(power, hold_counts=True, tap_retries=True), []
-    return replace(power, hold_counts=True), [Log("info", f"button: a press changes nothing while {power.state}")]
+    return replace(power, hold_counts=True), [
+        Log("info", f"button: pressed while {power.state}; only a hold changes that")
+    ]
 
 
 def _released(power: Power, now_s: float, config: PowerSection) -> Result:

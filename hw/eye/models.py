@@ -172,7 +172,7 @@ def main(folder: str) -> int:
     try:
         print(f"model: {fetch(Path(folder))}")
     except (OSError, ValueError) as error:
-        print(f"model: {KNOWN[0].file} cannot be fetched: {error}", file=sys.stderr)
+        print(f"{KNOWN[0].file} không tải được / cannot be fetched, is there no network? ({error})", file=sys.stderr)
         return 1
     return 0
 
