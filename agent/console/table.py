@@ -24,14 +24,14 @@ def sites_table(views: list[SiteView], now: datetime, title: str, chosen: int | 
     """
     with_truth = any(view.truth for view in views)
     table = Table(title=title, expand=False, caption=_total(views, now))
-    table.add_column("Điểm cầu\nSite", overflow="ellipsis", max_width=30, no_wrap=True)
-    table.add_column("Nguồn\nPower", min_width=24, max_width=24)
+    table.add_column("Điểm cầu\nSite", overflow="fold", min_width=12, max_width=30)
+    table.add_column("Nguồn\nPower", max_width=24)
     table.add_column("Có mặt\nPresent", justify="right")
     table.add_column("Triệu tập\nSummoned", justify="right")
     table.add_column("Tỷ lệ\nRate", justify="right")
     if with_truth:
         table.add_column("Thực tế\nTruth", justify="right")
-    table.add_column("Tình trạng\nState", overflow="fold", min_width=22)
+    table.add_column("Tình trạng\nState", overflow="fold", min_width=12)
     for number, view in enumerate(views):
         cells = [_name(view), _power(view), _present(view, now), _summoned(view), _rate(view, now)]
         cells += [_truth(view)] if with_truth else []
