@@ -32,6 +32,7 @@ from agent.core.events import (
     RelayFailed,
     RelaySet,
     Started,
+    Stopping,
     Tick,
 )
 
@@ -93,6 +94,8 @@ def handle(power: Power, event: Event, now_s: float, config: PowerSection, check
             return _relay_set(power, load, on, now_s, config)
         case RelayFailed(load=load, on=on, reason=reason):
             return _relay_failed(power, load, on, reason, now_s, config)
+        case Stopping():
+            return power, []  # ending moves no relay, whatever has just become possible
         case Tick() if power.deadline_s is None or now_s < power.deadline_s:
             return power, []
         case _:

@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.core.errors import EyeError
 from agent.core.events import Detection
+from agent.core.parse import build
 from hw.eye.view import Detector, View, look
 from hw.simulated.hall import DrawnHall
 from hw.simulated.script import Attendance, Film, is_on
@@ -16,7 +17,7 @@ LIT_LUMA = 100.0
 
 def read_film(document: dict[str, Any]) -> Film:
     """The film that came with an order. Raises ValueError."""
-    return Film.model_validate_json(_json(document))
+    return build(Film, document)
 
 
 class FilmViewer:
@@ -59,9 +60,3 @@ class FilmViewer:
         if is_on(script, "thaw", "freeze", at_s):
             return at_s
         return max(cue.at_s for cue in script.cues if cue.do == "freeze" and cue.at_s <= at_s)
-
-
-def _json(document: dict[str, Any]) -> str:
-    import json
-
-    return json.dumps(document)

@@ -557,3 +557,11 @@ def test_a_proof_is_an_ok_that_is_not_older_than_the_switching(checks: Checks, p
     power, orders = step(PROVING, Probed("codec-answers", True), now_s=NOW_S + 30, checks=checks)
     assert (orders == [SetRelay("display", True)]) == proven
     assert power.step == (1 if proven else 0)
+
+
+def test_ending_moves_no_relay_although_the_next_load_could_come() -> None:
+    proof = CONFIG.loads[0].proof
+    assert proof
+    checks = Checks({proof: CheckState("ok", seen_s=NOW_S + 1)})
+    assert core.handle(PROVING, LinkUp(1), NOW_S + 2, CONFIG, checks)[1] == [SetRelay(NAMES[1], True)]
+    assert core.handle(PROVING, Stopping(), NOW_S + 2, CONFIG, checks) == (PROVING, [])
