@@ -1,7 +1,8 @@
-"""From detections to a headcount: a plain median over the window, with a state and a reason.
+"""From detections to a headcount: occupied places (``looking``), with a value, a state and a reason.
 
-A face detector sees faces, so heads that are down are missing from every single frame; the median only steadies the
-number. Unknown is None with a reason, never 0: a count ends with the camera that made it.
+A face detector sees faces, so heads that are down are missing from every single frame; what is counted are the places
+where somebody sits. Unknown is None with a reason, never 0: a count ends with the camera that made it. While nothing
+can be seen the room's clock stands still: when the light comes back, the people are where they were.
 """
 
 import math
@@ -12,6 +13,8 @@ from typing import Literal
 from agent.core import zones
 from agent.core.config import HeadcountSection
 from agent.core.events import Detection, FrameSeen
+from agent.core.looking import look
+from agent.core.places import Place, Places, Spot
 
 # Below this mean brightness (0..255) faces go missing, so a number would be a wrong one. Source: 96 faces of the drawn
 # hall with the default network: 96 found at 14, 95 at 12, 83 at 9.5, 51 at 8, none at 6; a dark frame has 2.5.
@@ -20,29 +23,63 @@ DARK_LUMA = 10.0
 # that hand out the last frame for ever after an unplug).
 FROZEN_AFTER_S = 8.0
 ENOUGH_SAMPLES = 3
+# Frames that follow each other faster show the same moment: a false face in one of them is in the next one too.
+LOOK_EVERY_S = 0.5
+FEWEST_LOOKS = 9
+ODD_FRAMES = 3  # in a row, of another size or from an earlier time: then that is how it is from now on
+# A value that still rises is too low. It is one after a window, or where most faces show and it has not risen for long.
+SETTLED_SHARE, SETTLED_S, MOST_SHOW = 1 / 3, 15.0, 0.75
+MOST_SET_ASIDE = 200
+# After these there is another room, or the same one at another time.
+FORGETS = {"room_off", "no_camera", "stopped"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One frame that could be counted: when it was taken (monotonic seconds) and how many faces it shows."""
+    """One look: when the frame was taken (monotonic seconds), how many faces it shows, and the headcount after it."""
 
     captured_s: float
     seen: int
+    value: int
 
 
 @dataclass(frozen=True, slots=True)
 class Estimator:
-    """The window of samples and why there is none, if so."""
+    """What is known of the room. Replaced, never changed.
 
+    Attributes:
+        places: Where people sit.
+        samples: The looks of the window.
+        size: Width and height of the frames.
+        excluded: Faces of the newest frame that the zones set aside.
+        trouble: Why there is no headcount; None: there is one.
+        anew: Why it began anew; it says so until it has settled.
+        odd: Why the newest frame was left out; ``odd_frames`` how many in a row.
+        began_s: When the newest run of looks began; ``rose_s`` when the value rose last.
+        detect_s: How long the newest look took.
+    """
+
+    places: Places = Places()
     samples: tuple[Sample, ...] = ()
-    excluded: int = 0
+    size: tuple[int, int] | None = None
+    excluded: tuple[Detection, ...] = ()
     trouble: str | None = "starting"
+    anew: str | None = None
+    odd: str | None = None
+    odd_frames: int = 0
+    odd_s: float = 0.0
+    began_s: float = 0.0
+    rose_s: float = 0.0
     detect_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What can be said now; ``value`` is None exactly when ``state`` is ``unknown``."""
+    """What can be said now; ``value`` is None exactly when ``state`` is ``unknown``.
+
+    ``seen`` is the last frame alone; ``min`` and ``max`` are those of the headcount over the window; ``excluded`` and
+    ``portraits`` how many faces are set aside.
+    """
 
     value: int | None
     state: Literal["ok", "degraded", "unknown"]
@@ -52,48 +89,81 @@ class Estimate:
     max: int | None = None
     samples: int = 0
     excluded: int = 0
+    portraits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A place in 0..1 of the frame, left top width height; ``seen_share`` of the window's looks that saw a face."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+    seen_share: float = 1.0
+    reason: Literal["portrait", "excluded"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """The room without a picture: the frame's size in pixels, the places that count, and what is set aside."""
+
+    width: int | None
+    height: int | None
+    places: tuple[Outline, ...] = ()
+    set_aside: tuple[Outline, ...] = ()
 
 
 def add_frame(estimator: Estimator, frame: FrameSeen, config: HeadcountSection) -> Estimator:
-    """Take a frame in. A dark or frozen one empties the window: what it shows is no evidence."""
+    """Take a frame in. A dark or frozen one is no evidence of anything; one that does not fit is left out."""
     trouble = _trouble(frame)
     if trouble is not None:
-        return Estimator(trouble=trouble)
+        return fail(estimator, trouble)
+    odd = _odd(estimator, frame)
+    if odd is not None:
+        if estimator.odd_frames + 1 < ODD_FRAMES:
+            return replace(estimator, odd=odd, odd_frames=_in_a_row(estimator, odd, frame), odd_s=frame.captured_s)
+        estimator = Estimator(anew=odd)
     faces = tuple(face for face in frame.detections if is_sound(face) and face.score >= config.threshold)
     counted, excluded = zones.split(faces, frame.width, frame.height, config)
-    # Sorted, since a source may hand frames over late; a frame that is not newer replaces nothing.
-    kept = {sample.captured_s: sample for sample in estimator.samples}
-    kept[frame.captured_s] = Sample(frame.captured_s, len(counted))
-    newest = max(kept)
-    samples = tuple(kept[at] for at in sorted(kept) if at > newest - config.window_s)
-    return replace(estimator, samples=samples, excluded=len(excluded), trouble=None, detect_s=frame.detect_ms / 1000)
+    estimator = replace(
+        estimator,
+        size=(frame.width, frame.height),
+        excluded=excluded,
+        trouble=None,
+        odd=None,
+        odd_frames=0,
+        detect_s=frame.detect_ms / 1000,
+    )
+    return _looked(estimator, counted, frame.captured_s, config)
 
 
-def fail(reason: str) -> Estimator:
-    """The count ends with its camera."""
-    return Estimator(trouble=reason)
+def fail(estimator: Estimator, reason: str) -> Estimator:
+    """The count ends with its camera. Who sits where is kept for when it is back, but not over the room's end."""
+    if reason in FORGETS:
+        return Estimator(trouble=reason)
+    return replace(estimator, samples=(), excluded=(), trouble=reason, odd=None, odd_frames=0)
 
 
 def estimate(estimator: Estimator, now_s: float, config: HeadcountSection, stale_after_s: float) -> Estimate:
     """The headcount at ``now_s``. No frame for ``stale_after_s``: unknown, since nobody looked."""
-    if estimator.trouble is not None or not estimator.samples:
-        return Estimate(None, "unknown", estimator.trouble or "starting")
-    counts = [sample.seen for sample in estimator.samples]
-    age_s = now_s - estimator.samples[-1].captured_s
-    if age_s > stale_after_s:
+    samples = estimator.samples
+    if estimator.trouble is not None or not samples:
+        return Estimate(None, "unknown", estimator.trouble or estimator.odd or "starting")
+    if now_s - samples[-1].captured_s > stale_after_s:
         return Estimate(None, "unknown", "no_frames")
-    # A window may be set so short that it never holds more than one or two.
-    enough = max(1, min(ENOUGH_SAMPLES, int(config.window_s / config.interval_s)))
-    reason = "few_samples" if len(counts) < enough else None
+    reason = _doubt(estimator, config)
+    values = [sample.value for sample in samples]
     return Estimate(
-        value=statistics.median_low(counts),
+        value=values[-1],
         state="degraded" if reason else "ok",
         reason=reason,
-        seen=counts[-1],
-        min=min(counts),
-        max=max(counts),
-        samples=len(counts),
-        excluded=estimator.excluded,
+        seen=samples[-1].seen,
+        min=min(values),
+        max=max(values),
+        samples=len(values),
+        excluded=len(estimator.excluded),
+        portraits=len(estimator.places.portraits),
     )
 
 
@@ -103,12 +173,60 @@ def single(frame: FrameSeen, config: HeadcountSection) -> Estimate:
     if estimator.trouble is not None:
         return Estimate(None, "unknown", estimator.trouble)
     seen = estimator.samples[-1].seen
-    return Estimate(seen, "ok", None, seen, seen, seen, 1, estimator.excluded)
+    return Estimate(seen, "ok", None, seen, seen, seen, 1, len(estimator.excluded))
+
+
+def geometry(estimator: Estimator) -> Geometry:
+    """Where people sit and what is set aside, for a technician who aims the camera from a desk."""
+    if estimator.size is None:
+        return Geometry(None, None)
+    width, height = estimator.size
+    found = estimator.places
+    counted = [place for place in found.places if place.number in found.counted]
+    excluded = [
+        Outline(face.x / width, face.y / height, face.w / width, face.h / height, 1.0, "excluded")
+        for face in estimator.excluded[:MOST_SET_ASIDE]
+    ]
+    outlines = [(place.number in found.portraits, _outline(estimator, place)) for place in counted]
+    portraits = [replace(outline, reason="portrait") for is_portrait, outline in outlines if is_portrait]
+    people = tuple(outline for is_portrait, outline in outlines if not is_portrait)
+    return Geometry(width, height, people, (*portraits, *excluded))
 
 
 def is_sound(face: Detection) -> bool:
     """False for a box that is not one: not finite, or without an area."""
     return all(map(math.isfinite, (face.x, face.y, face.w, face.h, face.score))) and face.w > 0 and face.h > 0
+
+
+def _looked(
+    estimator: Estimator, faces: tuple[Detection, ...], captured_s: float, config: HeadcountSection
+) -> Estimator:
+    samples, seen = estimator.samples, len(faces)
+    passed_s = config.interval_s
+    if samples:
+        passed_s = captured_s - samples[-1].captured_s
+        if passed_s < LOOK_EVERY_S:
+            return replace(estimator, samples=(*samples[:-1], replace(samples[-1], seen=seen)))
+    spots = [Spot(face.x + face.w / 2, face.y + face.h / 2, face.w, face.h, face.score) for face in faces]
+    # Time in which nobody looked is no evidence that somebody left.
+    passed_s = min(passed_s, max(config.window_s / 3, 3 * config.interval_s))
+    # Fewer looks than this say nothing about who looks down and who left.
+    window_s = max(config.window_s, FEWEST_LOOKS * config.interval_s)
+    places = look(estimator.places, spots, passed_s, window_s)
+    value = places.people if _holds_enough(config) else seen
+    if captured_s - estimator.began_s < config.window_s and places.restarts == estimator.places.restarts:
+        # Who has been seen only once or twice so far is most likely there.
+        value = max(value, statistics.median_low([*(sample.seen for sample in samples), seen]))
+    anew, began_s, rose_s = estimator.anew, estimator.began_s, estimator.rose_s
+    if places.restarts > estimator.places.restarts:
+        anew, samples = "camera_moved", ()
+    if not samples:
+        began_s = rose_s = captured_s
+    elif value > samples[-1].value:
+        rose_s = captured_s
+    kept = tuple([sample for sample in samples if sample.captured_s > captured_s - config.window_s])
+    estimator = replace(estimator, places=places, samples=(*kept, Sample(captured_s, seen, value)))
+    return replace(estimator, anew=anew, began_s=began_s, rose_s=rose_s)
 
 
 def _trouble(frame: FrameSeen) -> str | None:
@@ -117,3 +235,58 @@ def _trouble(frame: FrameSeen) -> str | None:
     if frame.luma_mean < DARK_LUMA:
         return "dark"
     return "frozen" if frame.same_s >= FROZEN_AFTER_S else None
+
+
+def _odd(estimator: Estimator, frame: FrameSeen) -> str | None:
+    """Why this frame does not belong with the ones before."""
+    if estimator.size is not None and estimator.size != (frame.width, frame.height):
+        return "frame_size"
+    if estimator.samples and frame.captured_s <= estimator.samples[-1].captured_s:
+        return "clock_backwards"
+    return None
+
+
+def _in_a_row(estimator: Estimator, odd: str, frame: FrameSeen) -> int:
+    """Frames that come late come once; a clock that was set back goes on from there."""
+    goes_on = estimator.odd == odd and frame.captured_s > estimator.odd_s
+    return estimator.odd_frames + 1 if goes_on else 1
+
+
+def _doubt(estimator: Estimator, config: HeadcountSection) -> str | None:
+    """Why the value is less sure than it could be."""
+    samples = estimator.samples
+    if estimator.odd is not None:
+        return estimator.odd
+    # A window may be set so short that it never holds more than one or two.
+    if len(samples) < max(1, min(ENOUGH_SAMPLES, int(config.window_s / config.interval_s))):
+        return estimator.anew or "few_samples"
+    newest = samples[-1]
+    watched_s = newest.captured_s - estimator.began_s
+    if watched_s >= config.window_s:
+        return None
+    if estimator.anew is not None and watched_s < SETTLED_SHARE * config.window_s:
+        return estimator.anew
+    return None if _is_settled(estimator, newest, watched_s) else "settling"
+
+
+def _is_settled(estimator: Estimator, newest: Sample, watched_s: float) -> bool:
+    """Whether the value will hardly rise any more, although not a whole window was watched."""
+    if newest.seen < MOST_SHOW * newest.value:
+        return False
+    steady_s = newest.captured_s - estimator.rose_s
+    return steady_s >= max(SETTLED_S, SETTLED_SHARE * watched_s) or (
+        steady_s == watched_s and newest.seen == newest.value
+    )
+
+
+def _holds_enough(config: HeadcountSection) -> bool:
+    return config.window_s >= ENOUGH_SAMPLES * min(config.interval_s, 1.0)
+
+
+def _outline(estimator: Estimator, place: Place) -> Outline:
+    width, height = estimator.size or (1, 1)
+    found, looks = estimator.places, max(1, len(estimator.samples))
+    lately = (place.bits << (found.looks - place.look)) & ((1 << looks) - 1)
+    possible = max(1, min(looks, found.looks - place.born + 1))
+    x, y = place.x + found.offset[0] - place.w / 2, place.y + found.offset[1] - place.h / 2
+    return Outline(x / width, y / height, place.w / width, place.h / height, lately.bit_count() / possible)

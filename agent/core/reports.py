@@ -125,8 +125,12 @@ def headcount_payload(
     if conference is not None and conference.summoned is not None:
         extra["summoned"] = conference.summoned
         extra["rate"] = _rate(found.value, conference.summoned)
-    if found.excluded:
-        extra["set_aside"] = (SetAside(reason="excluded", count=found.excluded),)
+    set_aside = (
+        SetAside(reason="portrait", count=found.portraits),
+        SetAside(reason="excluded", count=found.excluded),
+    )
+    if any(each.count for each in set_aside):
+        extra["set_aside"] = tuple(each for each in set_aside if each.count)
     if self.config_revision is not None:
         extra["config_revision"] = self.config_revision
     return Headcount(

@@ -116,11 +116,11 @@ def _count(room: Room, event: Event, now: Now, self: Self) -> Result:
     outcome = eye_watch.handle(room.eye, event, node, now.mono_s, self.config)
     estimator = room.estimator
     if node is None:
-        estimator = headcount.fail(reason)
+        estimator = headcount.fail(estimator, reason)
     elif outcome.trouble is not None:
         # The eye starts again after it failed: the reason for that stays until a frame says otherwise.
         again = outcome.trouble == "starting" and room.eye.failures and room.eye.node == node
-        estimator = estimator if again else headcount.fail(outcome.trouble)
+        estimator = estimator if again else headcount.fail(estimator, outcome.trouble)
     elif isinstance(event, FrameSeen) and outcome.eye.running and event.watch == outcome.eye.watch:
         estimator = headcount.add_frame(estimator, event, self.config.headcount)
     return replace(room, eye=outcome.eye, estimator=estimator), outcome.commands
