@@ -56,6 +56,7 @@ class Estimator:
         anew: Why it began anew; it says so until it has settled.
         odd: Why the newest frame was left out; ``odd_frames`` how many in a row.
         began_s: When the newest run of looks began; ``rose_s`` when the value rose last.
+        newest_s: When the newest look was taken, kept while there is trouble: after a short one it goes on as it was.
         detect_s: How long the newest look took.
     """
 
@@ -70,6 +71,7 @@ class Estimator:
     odd_s: float = 0.0
     began_s: float = 0.0
     rose_s: float = 0.0
+    newest_s: float | None = None
     detect_s: float = 0.0
 
 
@@ -219,14 +221,14 @@ def _looked(
         value = max(value, statistics.median_low([*(sample.seen for sample in samples), seen]))
     anew, began_s, rose_s = estimator.anew, estimator.began_s, estimator.rose_s
     if places.restarts > estimator.places.restarts:
-        anew, samples = "camera_moved", ()
-    if not samples:
+        anew, samples, began_s, rose_s = "camera_moved", (), captured_s, captured_s
+    if not samples and (estimator.newest_s is None or captured_s - estimator.newest_s > config.window_s / 3):
         began_s = rose_s = captured_s
-    elif value > samples[-1].value:
+    elif samples and value > samples[-1].value:
         rose_s = captured_s
     kept = tuple([sample for sample in samples if sample.captured_s > captured_s - config.window_s])
     estimator = replace(estimator, places=places, samples=(*kept, Sample(captured_s, seen, value)))
-    return replace(estimator, anew=anew, began_s=began_s, rose_s=rose_s)
+    return replace(estimator, anew=anew, began_s=began_s, rose_s=rose_s, newest_s=captured_s)
 
 
 def _trouble(frame: FrameSeen) -> str | None:

@@ -8,11 +8,12 @@ from statistics import median
 
 from agent.core import portraits
 from agent.core.evidence import FEWEST_SIGHTINGS, is_person, person_weight
-from agent.core.pairing import Matches, Offset, expected, follow, recognised
+from agent.core.pairing import NUDGED, Matches, Offset, expected, follow, recognised
 from agent.core.places import HISTORY, Place, Places, Spot
 from agent.core.presence import WEAK, is_weak, judge, neighbours, seen_together
 from agent.core.shift import ENOUGH
 
+SETTLE = 1 / 16  # how fast the mount follows the offset
 FOLLOW = 0.125  # how fast a place follows its person
 SCORES = 0.125  # how fast its usual score follows
 UNSURE = 0.2  # below the room's typical score: no sign of life
@@ -24,7 +25,7 @@ LEAST_HIDDEN, MOST_HIDDEN = 0.05, 0.95
 FIRST_SCORE, FIRST_SCORES = 0.9, 3
 SETTLE_LOOKS = 4  # between two reckonings of what is typical here
 CAUTION, LEAST_ODDS, MOST_ODDS = 1.2, -2.0, 2.5
-RECOGNISED = 0.3  # of the people who should show: fewer, and this is another view
+RECOGNISED = 0.3  # of the faces that should be where somebody sits: fewer, and this is another view
 STRANGE_LOOKS = 3
 DOUBTFUL = 2.5
 FLICKER_KEPT = 2.0  # windows
@@ -58,10 +59,9 @@ def look(places: Places, faces: Sequence[Spot], passed_s: float, window_s: float
 
 def _is_strange(places: Places, spots: Sequence[Spot], matches: Matches) -> bool:
     """True if faces are there, but hardly one is where somebody sits: the camera looks elsewhere."""
-    should_show = expected(places)
-    if len(spots) < ENOUGH or should_show < ENOUGH:
+    if len(spots) < ENOUGH or expected(places) < ENOUGH:
         return False
-    return recognised(places, matches) < RECOGNISED * should_show
+    return is_elsewhere(places, spots, matches, RECOGNISED)
 
 
 def _added(
@@ -77,7 +77,8 @@ def _added(
         is_clear = spot.score >= min(unsure, place.second - UNSURE / 2)
         if is_clear and place.is_person and looks - place.look > 1:
             gaps, gaps_s = gaps * FADE + 1, gaps_s * FADE + now_s - place.seen_s
-        known[index] = _seen_again(place, spot, offset, looks, now_s, is_clear, _odds_of(place, places))
+        own = _own_movement(place, spot, offset, places.mount)
+        known[index] = _seen_again(place, spot, offset, own, looks, now_s, is_clear, _odds_of(place, places))
     taken = set(matches.values())
     unknown = [spot for number, spot in enumerate(spots) if number not in taken]
     fresh = [_begun(spot, offset, places.numbers + number, looks, now_s) for number, spot in enumerate(unknown)]
@@ -101,6 +102,7 @@ def _added(
         now_s=now_s,
         numbers=places.numbers + len(fresh),
         offset=offset,
+        mount=_mount(places.mount, offset, spots),
         gaps=gaps,
         gaps_s=gaps_s,
         hidden_share=_hidden_share(places, matches),
@@ -126,6 +128,24 @@ def _reconsidered(place: Place, places: Places) -> Place:
     return place._replace(is_person=True)
 
 
+def _own_movement(place: Place, spot: Spot, offset: Offset, mount: Offset) -> float:
+    """Square of how far a face is from its place, in pixels: of what the others do as well, or of all of it.
+
+    A camera that trembles moves all faces; in one that does not, a few people who move look like trembling.
+    """
+    dx, dy = spot.x - place.x, spot.y - place.y
+    against_others = (dx - offset[0]) ** 2 + (dy - offset[1]) ** 2
+    in_the_frame = (dx - mount[0]) ** 2 + (dy - mount[1]) ** 2
+    return min(against_others, in_the_frame)
+
+
+def _mount(mount: Offset, offset: Offset, spots: Sequence[Spot]) -> Offset:
+    dx, dy = offset[0] - mount[0], offset[1] - mount[1]
+    if spots and max(abs(dx), abs(dy)) > NUDGED * median([spot.w for spot in spots]):
+        return offset
+    return mount[0] + dx * SETTLE, mount[1] + dy * SETTLE
+
+
 def _odds_of(place: Place, places: Places) -> float:
     """A face that is never clear is more likely a false one, and has to come in longer runs."""
     return places.odds - (DOUBTFUL if is_weak(place, places.typical_score) else 0.0)
@@ -137,7 +157,7 @@ def _begun(spot: Spot, offset: Offset, number: int, looks: int, now_s: float) ->
 
 
 def _seen_again(
-    place: Place, spot: Spot, offset: Offset, looks: int, now_s: float, is_clear: bool, odds: float
+    place: Place, spot: Spot, offset: Offset, own: float, looks: int, now_s: float, is_clear: bool, odds: float
 ) -> Place:
     score = spot.score
     bits = ((place.bits << (looks - place.look)) | 1) & HISTORY
@@ -145,7 +165,7 @@ def _seen_again(
     # Half a face is found beside where the whole one is.
     rate = FOLLOW if is_clear else 0.0
     best, second = (score, place.best) if score > place.best else (place.best, max(score, place.second))
-    stir, still_s = portraits.stirred(place, dx, dy, now_s)
+    stir, still_s = portraits.stirred(place, own, now_s)
     return Place(
         place.number,
         place.x + rate * dx,

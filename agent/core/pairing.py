@@ -11,7 +11,7 @@ from agent.core.shift import ENOUGH, common_shift
 REACH = 0.6  # of a face's width: a face nearer to a place than this is that place's
 MOST_LARGER = 2.0  # a face twice as large is another person's
 NUDGED = 0.2  # of a face's width, by all faces together
-FOUND_AGAIN = 0.5  # of the people who should show: fewer, and the camera may have been nudged far
+FOUND_AGAIN = 0.5  # of the faces that should be where somebody sits: fewer, and the camera may have been nudged far
 FARTHEST = 8.0  # face widths that a nudge is followed
 
 Offset = tuple[float, float]
@@ -48,11 +48,19 @@ def recognised(places: Places, matches: Matches) -> int:
     return sum(known[place].number in counted for place in matches)
 
 
+def is_elsewhere(places: Places, spots: Sequence[Spot], matches: Matches, share: float) -> bool:
+    """True if less than this share of the faces is where somebody sits.
+
+    Where fewer show than should, all of those that do may be where they were: people who look down together move no
+    camera, and neither do people who leave together.
+    """
+    return recognised(places, matches) < share * min(expected(places), len(spots))
+
+
 def _may_be_nudged(places: Places, spots: Sequence[Spot], matches: Matches, move: Offset) -> bool:
     width = median(spot.w for spot in spots)
-    return max(abs(move[0]), abs(move[1])) > NUDGED * width or recognised(places, matches) < FOUND_AGAIN * expected(
-        places
-    )
+    moved_px = max(abs(move[0]), abs(move[1]))
+    return moved_px > NUDGED * width or is_elsewhere(places, spots, matches, FOUND_AGAIN)
 
 
 def _nudged(places: Places, spots: Sequence[Spot], matches: Matches, move: Offset) -> tuple[Offset, Matches]:

@@ -42,7 +42,7 @@ class Place(NamedTuple):
         best: Its best score; ``second`` the second best, which a single false one does not raise; ``usual`` their
             mean, older ones fading.
         is_person: A person more likely than a flicker.
-        stir: Mean square of its movement against all others, in square pixels.
+        stir: Mean square of its own movement, in square pixels.
         still_s: Since when it has not moved.
     """
 
@@ -87,7 +87,8 @@ class Places:
         looks: How many looks were taken in.
         now_s: Seconds of watching so far. While nobody looks, or it is dark, this clock stands still.
         numbers: The next place's number.
-        offset: How far the camera moved since the first look, in pixels.
+        offset: How far the camera moved since the first look, in pixels, as the faces of the newest look have it.
+        mount: The same without the trembling: where the camera hangs. Few faces that move tell the trembling badly.
         typical_score: What the second best score of a person is in this room.
         gaps: How many times a face came up again, older ones fading; ``gaps_s`` how long they were down, together.
         hidden_share: Which part of the people is hidden at a moment.
@@ -106,6 +107,7 @@ class Places:
     now_s: float = 0.0
     numbers: int = 0
     offset: tuple[float, float] = (0.0, 0.0)
+    mount: tuple[float, float] = (0.0, 0.0)
     typical_score: float = 0.9
     gaps: float = 0.0
     gaps_s: float = 0.0

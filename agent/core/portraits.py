@@ -14,9 +14,9 @@ STILL_FOR_S = 600.0
 FEWEST_SIGHTINGS = 30
 FADE = 1 / 64  # of the mean square of the movement, at each sighting
 ALWAYS, ALWAYS_LOOKS = 0.9, 64  # seen in this part of the last looks
-QUIETER = 0.65  # than the people around
+QUIETER = 0.6  # than the people around
 PEERS = 5
-ALONE, AMONG_PEERS = 1.2, 1.5  # times the trembling of a picture
+ALONE, AMONG_PEERS = 1.2, 1.4  # times the trembling of a picture
 MOVED = 6.0  # times the trembling of a picture: it is alive
 
 
@@ -25,9 +25,8 @@ def tremble_px(width_px: float) -> float:
     return 0.1 + 0.012 * width_px
 
 
-def stirred(place: Place, dx: float, dy: float, now_s: float) -> tuple[float, float]:
-    """``stir`` and ``still_s`` of a place whose face is seen ``dx``, ``dy`` from where it was."""
-    square = dx * dx + dy * dy
+def stirred(place: Place, square: float, now_s: float) -> tuple[float, float]:
+    """``stir`` and ``still_s`` of a place whose face moved by the root of ``square`` pixels."""
     moved = MOVED * tremble_px(place.w)
     is_still = square <= moved * moved
     return place.stir + (square - place.stir) * FADE, place.still_s if is_still else now_s

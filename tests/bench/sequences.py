@@ -54,6 +54,9 @@ class Plan:
         arrive_at: The frame at which ``share`` of the people, whose chairs were empty, arrive.
         flickers: Spots at which something that looks like a face appears in ``flicker_share`` of the frames.
         nudge_at: The frame at which the camera is nudged by ``nudge_px``, to the right and down.
+        portraits: How many of the faces are pictures: always shown, never moving, and nobody.
+        dark: First frame in the dark, and the first one after it.
+        walker_at: The frame at which somebody begins to walk through, one step of two face widths a frame.
     """
 
     frames: int = 150
@@ -67,6 +70,9 @@ class Plan:
     flicker_share: float = 0.1
     nudge_at: int | None = None
     nudge_px: tuple[float, float] = (12.0, 0.0)
+    portraits: int = 0
+    dark: tuple[int, int] | None = None
+    walker_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class _Cast:
     random: np.random.Generator
     shown: NDArray[np.bool_] = field(init=False)
     moving: NDArray[np.bool_] = field(init=False)
+    painted: NDArray[np.bool_] = field(init=False)
     spots: list[tuple[int, int, int]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +111,9 @@ class _Cast:
         self.shown = self.random.random(count) < plan.shown_s / (plan.shown_s + plan.hidden_s)
         self.moving = np.zeros(count, np.bool_)
         self.moving[self.random.permutation(count)[: round(count * plan.share)]] = True
+        self.painted = np.zeros(count, np.bool_)
+        self.painted[self.random.permutation(count)[: plan.portraits]] = True
+        self.shown |= self.painted
         self.spots = _free_spots(self.crowd, plan.flickers, self.random)
 
     def step(self) -> None:
@@ -111,7 +121,7 @@ class _Cast:
         plan = self.plan
         leave = 1 / (plan.shown_s * plan.fps), 1 / (plan.hidden_s * plan.fps)
         turned = self.random.random(len(self.shown)) < np.where(self.shown, *leave)
-        self.shown = self.shown ^ turned
+        self.shown = (self.shown ^ turned) | self.painted
 
     def present(self, number: int) -> NDArray[np.bool_]:
         """Who is there in frame ``number``."""
@@ -130,16 +140,19 @@ def film(crowd: Crowd, plan: Plan, seed: int) -> Iterator[Frame]:
         if number:
             cast.step()
         present = cast.present(number)
-        picture = _drawn(cast, present)
+        picture = _drawn(cast, present, number)
         nudged = plan.nudge_at is not None and number >= plan.nudge_at
         picture = _shaken(picture, cast.random, plan.nudge_px if nudged else (0.0, 0.0))
-        yield Frame(number / plan.fps, picture, int(present.sum()), int((present & cast.shown).sum()))
+        if plan.dark is not None and plan.dark[0] <= number < plan.dark[1]:
+            picture = np.asarray(picture // 40, np.uint8)
+        here = present & ~cast.painted
+        yield Frame(number / plan.fps, picture, int(here.sum()), int((here & cast.shown).sum()))
 
 
-def _drawn(cast: _Cast, present: NDArray[np.bool_]) -> Picture:
+def _drawn(cast: _Cast, present: NDArray[np.bool_], frame: int) -> Picture:
     picture = cast.crowd.photo.copy()
     for number, face in enumerate(cast.crowd.faces):
-        if present[number] and cast.shown[number]:
+        if present[number] and cast.shown[number] and not cast.painted[number]:
             _move(picture, cast.crowd.photo, face, cast.random)
     for x, y, number in cast.spots:
         if cast.random.random() < cast.plan.flicker_share:
@@ -149,6 +162,9 @@ def _drawn(cast: _Cast, present: NDArray[np.bool_]) -> Picture:
             _cover(picture, face, CHAIR)
         elif not cast.shown[number]:
             _cover(picture, face, DARK)
+    if cast.plan.walker_at is not None and frame >= cast.plan.walker_at:
+        _, _, w, h = cast.crowd.faces[0]
+        _paste(picture, cast.crowd.photo, cast.crowd.faces[0], (int((frame - cast.plan.walker_at + 1) * 2 * w), int(h)))
     return picture
 
 
