@@ -13,12 +13,13 @@ from typing import Protocol
 
 from agent.core import room as core
 from agent.core.commands import Command, Log
-from agent.core.events import Event, Now, Stopping, Tick
+from agent.core.events import Event, MessageReceived, Now, Stopping, Tick
 from agent.core.reports import Self
 from agent.core.room import Room
 
 log = logging.getLogger("diemcau")
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+WAITING_MAX = 2000  # events; more messages from outside than the loop gets through must not fill the memory
 Handler = Callable[[Command], Event | None]
 
 
@@ -56,6 +57,7 @@ class QueueInbox:
     def __init__(self) -> None:
         # Its put() may interrupt its own get() (a signal handler puts Stopping); that of queue.Queue may not.
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._is_flooded = False
 
     def get(self, timeout_s: float) -> Event | None:
         """The next event, or None after ``timeout_s``. Thread: agent thread."""
@@ -65,8 +67,14 @@ class QueueInbox:
             return None
 
     def put(self, event: Event) -> None:
-        """Add an event. Thread: any."""
-        self._queue.put(event)
+        """Add an event. Thread: any. A message is dropped while very many events wait: only they come without end."""
+        is_flooded = isinstance(event, MessageReceived) and self._queue.qsize() >= WAITING_MAX
+        if is_flooded and not self._is_flooded:
+            log.error("more messages come than can be handled: the newest are dropped")
+        if isinstance(event, MessageReceived):
+            self._is_flooded = is_flooded
+        if not is_flooded:
+            self._queue.put(event)
 
 
 class Runtime:
