@@ -1,5 +1,6 @@
 """The geometry of a room in one message: rounded, and cut where it would not fit."""
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from agent.core.contract import MAX_PAYLOAD_BYTES, Aim, Outline, Payload, encode
@@ -12,21 +13,17 @@ P = TypeVar("P", bound=Payload)
 
 def fitted(aim: Aim) -> Aim:
     """The same geometry, small enough for a payload. Zones come first, then the places seen most."""
-    zones = {"include": _outlines(aim.include), "exclude": _outlines(aim.exclude)}
-    left = MAX_PAYLOAD_BYTES - ENVELOPE_BYTES - sum(len(str(outlines)) for outlines in zones.values())
-    if left < 0:
-        left, zones = MAX_PAYLOAD_BYTES - ENVELOPE_BYTES, {"include": (), "exclude": ()}
-    by_share = sorted(aim.places, key=lambda place: -place.seen_share)
-    places, left_over = _that_fit([_rounded(place) for place in by_share], left)
-    set_aside, _ = _that_fit([_rounded(face) for face in aim.set_aside], left_over)
-    whole = {"include": len(aim.include), "exclude": len(aim.exclude)} == {
-        key: len(each) for key, each in zones.items()
-    }
-    whole = whole and len(places) == len(aim.places) and len(set_aside) == len(aim.set_aside)
-    cut = {} if whole else {"truncated": True}
-    return Aim.model_validate(
-        {"width": aim.width, "height": aim.height, "places": places, "set_aside": set_aside, **zones, **cut}
-    )
+    left = MAX_PAYLOAD_BYTES - ENVELOPE_BYTES
+    include, exclude = _outlines(aim.include), _outlines(aim.exclude)
+    zones_bytes = len(str(include)) + len(str(exclude))
+    if zones_bytes > left:
+        include, exclude, zones_bytes = (), (), 0
+    places, left = _that_fit(sorted(aim.places, key=lambda place: -place.seen_share), left - zones_bytes)
+    set_aside, _ = _that_fit(aim.set_aside, left)
+    said = {"places": places, "include": include, "exclude": exclude, "set_aside": set_aside}
+    is_whole = all(len(part) == len(getattr(aim, name)) for name, part in said.items())
+    cut = {} if is_whole else {"truncated": True}
+    return Aim.model_validate({"width": aim.width, "height": aim.height, **said, **cut})
 
 
 def _rounded(item: P) -> P:
@@ -38,9 +35,9 @@ def _outlines(outlines: tuple[Outline, ...]) -> tuple[Outline, ...]:
     return tuple(tuple((round(x, DIGITS), round(y, DIGITS)) for x, y in outline) for outline in outlines)
 
 
-def _that_fit(items: list[P], left: int) -> tuple[tuple[P, ...], int]:
+def _that_fit(items: Iterable[P], left: int) -> tuple[tuple[P, ...], int]:
     fit: list[P] = []
-    for item in items:
+    for item in map(_rounded, items):
         left -= len(encode(item)) + 1
         if left < 0:
             return tuple(fit), 0

@@ -163,6 +163,14 @@ def test_a_subscribed_message_becomes_an_event_with_its_retain_flag(
     assert got.received_s == pytest.approx(time.monotonic(), abs=PATIENCE_S)
 
 
+def until_subscribed(link: MqttLink, peer: Peer, events: Events) -> None:
+    """What a link publishes goes out behind its SUBSCRIBE: who has heard it can be sure to be heard."""
+    events.wait(LinkUp)
+    link.publish("simulated/truth", truth(1))
+    while not peer.next().topic.endswith("simulated/truth"):
+        pass
+
+
 def command_link(broker: Mosquitto, events: Events) -> MqttLink:
     commands = ("diemcau/v1/nam-sach/command", ALL_COMMAND)
     numbers = iter(range(1, 1000))
@@ -178,7 +186,7 @@ def test_a_stored_command_is_not_delivered_and_a_live_one_says_what_is_left_of_i
     link = command_link(broker, events)
     link.start()
     try:
-        events.wait(LinkUp)
+        until_subscribed(link, peer, events)
         peer.client.publish(topic, b"live", qos=1, properties=properties)
         peer.client.publish(topic, b"live and retained", qos=1, retain=True)
         live, flagged = events.wait(MessageReceived), events.wait(MessageReceived)
@@ -194,8 +202,7 @@ def test_a_stored_command_is_not_delivered_and_a_live_one_says_what_is_left_of_i
 def test_an_oversized_message_is_cut_before_it_fills_the_memory(
     broker: Mosquitto, peer: Peer, make_link: MakeLink, events: Events
 ) -> None:
-    make_link(broker.url)
-    events.wait(LinkUp)
+    until_subscribed(make_link(broker.url), peer, events)
     peer.client.publish("diemcau/v1/nam-sach/conference", b"x" * 100_000, qos=1)
     got = events.wait(MessageReceived)
     assert isinstance(got, MessageReceived)
