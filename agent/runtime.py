@@ -19,7 +19,8 @@ from agent.core.room import Room
 
 log = logging.getLogger("diemcau")
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-WAITING_MAX = 2000  # events; more messages from outside than the loop gets through must not fill the memory
+# More messages from outside than the loop gets through must not fill the memory of a box with 1 GiB.
+WAITING_MAX, WAITING_MAX_BYTES = 2000, 16 * 1024 * 1024
 Handler = Callable[[Command], Event | None]
 
 
@@ -58,23 +59,34 @@ class QueueInbox:
         # Its put() may interrupt its own get() (a signal handler puts Stopping); that of queue.Queue may not.
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._is_flooded = False
+        # Two counters with one writer each, so that neither needs a lock: the link's thread puts messages, ours gets.
+        self._bytes_put = self._bytes_got = 0
 
     def get(self, timeout_s: float) -> Event | None:
         """The next event, or None after ``timeout_s``. Thread: agent thread."""
         try:
-            return self._queue.get(timeout=max(0.0, timeout_s))
+            event = self._queue.get(timeout=max(0.0, timeout_s))
         except queue.Empty:
             return None
+        if isinstance(event, MessageReceived):
+            self._bytes_got += len(event.payload)
+        return event
 
     def put(self, event: Event) -> None:
         """Add an event. Thread: any. A message is dropped while very many events wait: only they come without end."""
-        is_flooded = isinstance(event, MessageReceived) and self._queue.qsize() >= WAITING_MAX
+        if not isinstance(event, MessageReceived):
+            self._queue.put(event)
+        elif self._has_room():
+            self._bytes_put += len(event.payload)
+            self._queue.put(event)
+
+    def _has_room(self) -> bool:
+        waiting_bytes = self._bytes_put - self._bytes_got
+        is_flooded = self._queue.qsize() >= WAITING_MAX or waiting_bytes >= WAITING_MAX_BYTES
         if is_flooded and not self._is_flooded:
             log.error("more messages come than can be handled: the newest are dropped")
-        if isinstance(event, MessageReceived):
-            self._is_flooded = is_flooded
-        if not is_flooded:
-            self._queue.put(event)
+        self._is_flooded = is_flooded
+        return not is_flooded
 
 
 class Runtime:

@@ -26,7 +26,7 @@ from agent.core.events import (
     Stopping,
     Tick,
 )
-from agent.runtime import WAITING_MAX, QueueInbox, Runtime, SystemClock
+from agent.runtime import WAITING_MAX, WAITING_MAX_BYTES, QueueInbox, Runtime, SystemClock
 from tests.core.rig import BEGIN_S, FIGURES, ROOM, now_at, room_config, self_of
 
 # Nothing has to stay off for a while, so that a test may press at once.
@@ -285,3 +285,15 @@ def test_a_flood_of_messages_does_not_fill_the_memory_and_the_button_still_gets_
     assert caplog.text.count("more messages come than can be handled") == 1
     inbox.put(MessageReceived("t", b"after", retain=False))
     assert isinstance(inbox.get(0), MessageReceived)
+
+
+def test_a_flood_of_large_messages_is_bounded_by_its_bytes() -> None:
+    inbox = QueueInbox()
+    large = MessageReceived("t", b"x" * 65_536, retain=False)
+    for _ in range(2):  # what was taken out makes room again
+        for _ in range(500):
+            inbox.put(large)
+        waiting = 0
+        while inbox.get(0) is not None:
+            waiting += 1
+        assert waiting == WAITING_MAX_BYTES // 65_536

@@ -96,7 +96,7 @@ def _ask(broker: BrokerSection, site: str, action: str, args: dict[str, Any], by
     def on_away(presence: Presence) -> None:
         _complain(f"{site}: {both(PRESENCE, presence)}; chờ tối đa / waiting up to {within_s} s")
 
-    return Asking(broker, site, on_away).ask(action, args, (by or _who())[:200], within_s)
+    return Asking(broker, site, on_away).ask(action, args, _claim(by or _who()), within_s)
 
 
 def _show(
@@ -137,6 +137,11 @@ def _who() -> str:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):  # a user without a name
         return f"?@{socket.gethostname()}"
+
+
+def _claim(name: str) -> str:
+    """A name that can be sent: what the terminal gave us need not be text."""
+    return name.encode("utf-8", "replace").decode()[:200]
 
 
 def _complain(sentence: str) -> None:

@@ -72,6 +72,12 @@ def test_who_asks_is_user_and_host_unless_named(monkeypatch: pytest.MonkeyPatch)
     assert FakeAsking.asked[2:] == ("ông An", 5)
 
 
+def test_a_name_that_is_no_text_is_sent_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = answer({"people": 50, "value": 49, "error": 0.02})
+    run(monkeypatch, recount, given, "--people", "50", "--by", "an\udcff" + "x" * 300)
+    assert FakeAsking.asked[2] == "an?" + "x" * 197
+
+
 def test_aim_draws_a_map_and_lists_the_places(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(monkeypatch, aim, answer(GEOMETRY))
     assert result.return_value == 0

@@ -156,7 +156,6 @@ def test_report_says_everything_again_at_once() -> None:
     commands = site.order("report")
     assert {"status", "about", "power", "headcount", "health"} <= set(topics(commands))
     assert site.answers == [done("c-1", {})]
-    assert isinstance(commands[-1], Send) or topics(commands)[-1] == "health"
 
 
 def test_report_works_with_a_disk_that_does_not() -> None:
