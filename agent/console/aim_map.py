@@ -1,6 +1,7 @@
 """The geometry of a room by characters: places with how often they are seen, zones outlined. Never a picture."""
 
-from agent.core.contract import Aim, Outline, Place
+from agent.core.config import Polygon
+from agent.core.contract import Aim, Place
 
 COLUMNS, ROWS = 72, 20  # 16:9 in characters that are twice as high as wide
 ROWS_LISTED = 20
@@ -13,9 +14,9 @@ LEGEND = (
 def drawn(aim: Aim) -> str:
     """The frame, ``COLUMNS`` by ``ROWS`` characters in a box."""
     grid = [[" "] * COLUMNS for _ in range(ROWS)]
-    for outlines, mark in ((aim.include, "+"), (aim.exclude, "x")):
-        for outline in outlines:
-            _outline(grid, outline, mark)
+    for polygons, mark in ((aim.include, "+"), (aim.exclude, "x")):
+        for polygon in polygons:
+            _outline(grid, polygon, mark)
     for face in aim.set_aside:
         _dot(grid, face.x + face.w / 2, face.y + face.h / 2, "?")
     for place in sorted(aim.places, key=lambda each: each.seen_share):  # where two meet, the surer one is seen
@@ -39,8 +40,8 @@ def _row(place: Place) -> str:
     return f"{numbers}   {place.seen_share:4.0%}"
 
 
-def _outline(grid: list[list[str]], outline: Outline, mark: str) -> None:
-    for (x1, y1), (x2, y2) in zip(outline, outline[1:] + outline[:1], strict=True):
+def _outline(grid: list[list[str]], polygon: Polygon, mark: str) -> None:
+    for (x1, y1), (x2, y2) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
         steps = 1 + 2 * round(max(abs(x2 - x1) * COLUMNS, abs(y2 - y1) * ROWS))  # two to a cell leave no gap
         for step in range(steps + 1):
             part = step / steps

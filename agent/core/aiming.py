@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from agent.core.contract import MAX_PAYLOAD_BYTES, Aim, Outline, Payload, encode
+from agent.core.config import Polygon
+from agent.core.contract import MAX_PAYLOAD_BYTES, Aim, Payload, encode
 
 DIGITS = 4  # a ten-thousandth of a frame is less than a pixel of any camera here
 ENVELOPE_BYTES = 1024  # id, times, session, and the names of the fields
@@ -14,7 +15,7 @@ P = TypeVar("P", bound=Payload)
 def fitted(aim: Aim) -> Aim:
     """The same geometry, small enough for a payload. Zones come first, then the places seen most."""
     left = MAX_PAYLOAD_BYTES - ENVELOPE_BYTES
-    include, exclude = _outlines(aim.include), _outlines(aim.exclude)
+    include, exclude = _polygons(aim.include), _polygons(aim.exclude)
     zones_bytes = len(str(include)) + len(str(exclude))
     if zones_bytes > left:
         include, exclude, zones_bytes = (), (), 0
@@ -31,8 +32,8 @@ def _rounded(item: P) -> P:
     return item.model_copy(update={k: round(v, DIGITS) for k, v in fields.items() if isinstance(v, float)})
 
 
-def _outlines(outlines: tuple[Outline, ...]) -> tuple[Outline, ...]:
-    return tuple(tuple((round(x, DIGITS), round(y, DIGITS)) for x, y in outline) for outline in outlines)
+def _polygons(polygons: tuple[Polygon, ...]) -> tuple[Polygon, ...]:
+    return tuple(tuple((round(x, DIGITS), round(y, DIGITS)) for x, y in polygon) for polygon in polygons)
 
 
 def _that_fit(items: Iterable[P], left: int) -> tuple[tuple[P, ...], int]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
+from agent.core.config import Polygon
 from agent.core.identity import is_site_id
 
 ROOT = "diemcau/v1"
@@ -238,9 +239,6 @@ class Aside(Payload):
     h: float
 
 
-Outline = tuple[tuple[float, float], ...]
-
-
 class Aim(Payload):
     """Result of ``aim``: geometry, no picture. Width and height are the frame's, in pixels; None: none was seen.
 
@@ -250,8 +248,8 @@ class Aim(Payload):
     width: int | None
     height: int | None
     places: tuple[Place, ...]
-    include: tuple[Outline, ...]
-    exclude: tuple[Outline, ...]
+    include: tuple[Polygon, ...]
+    exclude: tuple[Polygon, ...]
     set_aside: tuple[Aside, ...]
     truncated: bool = False
 
