@@ -177,12 +177,12 @@ def test_aim_answers_with_geometry_and_changes_nothing() -> None:
     site = Site()
     site.count(3)
     commands = site.order("aim")
-    expected = {
-        "width": 1920, "height": 1080, "places": [], "include": [],
-        "exclude": [[[float(x), float(y)] for x, y in ZONE]], "set_aside": [],
-    }  # fmt: skip
-    assert site.answers == [done("c-1", expected)]
-    assert topics(commands) == []
+    result = site.answers[0]["result"]
+    assert (site.answers[0]["state"], topics(commands)) == ("done", [])
+    assert result.keys() == {"width", "height", "places", "include", "exclude", "set_aside"}
+    assert (result["width"], result["height"], result["include"], result["set_aside"]) == (1920, 1080, [], [])
+    assert result["exclude"] == [[[float(x), float(y)] for x, y in ZONE]]
+    assert all(place.keys() == {"x", "y", "w", "h", "seen_share"} for place in result["places"])
 
 
 def test_aim_before_the_first_frame_does_not_know_the_frame() -> None:
