@@ -17,6 +17,7 @@ from agent import __version__
 from agent.console.cli import demo, watch
 from agent.console.journal import set_up_logging
 from agent.console.options import FiniteRange
+from agent.console.site_commands import aim, recount
 from agent.core.config import Zones, parse_zones
 from agent.core.errors import AgentError
 
@@ -114,6 +115,8 @@ def count(
 
 cli.add_command(demo)
 cli.add_command(watch)
+cli.add_command(recount)
+cli.add_command(aim)
 
 
 def _zones(path: str) -> Zones:

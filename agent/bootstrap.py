@@ -26,11 +26,21 @@ from agent.adapters.config_store import load_identity, load_room, read_document
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.service import Service
 from agent.core import reports, zones
-from agent.core.commands import Publish, ReadHealth, SetRelay, ShowLed, StopEye, WatchCamera
+from agent.core.commands import KeepResult, Publish, ReadHealth, Send, SetRelay, ShowLed, StopEye, WatchCamera
 from agent.core.config import RoomConfig, Zones
-from agent.core.contract import Payload, Truth
+from agent.core.contract import ALL_COMMAND, Payload, Truth, topic
 from agent.core.errors import ConfigError, EyeError, Problem, RelayError
-from agent.core.events import Detection, Event, FrameSeen, HealthRead, RelayFailed, RelaySet, Started, Stopping
+from agent.core.events import (
+    Detection,
+    Event,
+    FrameSeen,
+    HealthRead,
+    RelayFailed,
+    RelaySet,
+    ResultKept,
+    Started,
+    Stopping,
+)
 from agent.core.identity import Identity
 from agent.core.ports import Eye, Host, Inbox, Led, Link, Part, Relays
 from agent.core.reports import Self
@@ -85,9 +95,11 @@ def run_agent(options: RunOptions) -> int:
     service = Service()
     with ExitStack() as parts:
         hardware = _hardware(options, loaded.config, inbox.put, parts)
-        link = _link(identity, options.state, self_, clock, inbox.put, parts)
+        db: AgentDb = _open(parts, AgentDb(options.state / "agent.db"))
+        link = _link(identity, db, self_, clock, inbox.put, parts)
         relays: Relays = _open(parts, GpioRelays(loaded.config.power.loads, hardware.factory))
         handlers = _handlers(self_, hardware, relays, link, inbox.put, options.state, loaded.spared_pins, parts)
+        handlers |= _answering(db, link)
         if loaded.config.power.button.pin not in loaded.spared_pins:
             _open(parts, GpioButton(loaded.config.power.button, hardware.factory, inbox.put, hardware.debounce))
         _open(parts, NetworkProbes(loaded.config.checks, inbox.put))
@@ -97,7 +109,7 @@ def run_agent(options: RunOptions) -> int:
             signal.signal(number, lambda *_: inbox.put(Stopping()))
         service.ready()
         runtime = Runtime(self_, inbox, clock, handlers, service.feed_watchdog, _nap_s(service))
-        runtime.run(Started(relays.states(), problems + loaded.problems))
+        runtime.run(Started(relays.states(), problems + loaded.problems, db.memory()))
         service.stopping()
     return 0
 
@@ -255,16 +267,16 @@ def _script(name: str) -> "Script":
 
 
 def _link(
-    identity: Identity | None, state: Path, self_: Self, clock: SystemClock, inbox: Inbox, parts: ExitStack
+    identity: Identity | None, db: AgentDb, self_: Self, clock: SystemClock, inbox: Inbox, parts: ExitStack
 ) -> Link | None:
     if identity is None:
         return None
-    db = _open(parts, AgentDb(state / "agent.db"))
+    site, commands = identity.site, (topic(identity.site, "command"), ALL_COMMAND)
 
     def will(connection: int) -> Payload:
         return reports.status(clock.now(), self_, "lost", connection)
 
-    link: Link = _open(parts, MqttLink(identity.broker, identity.site, db.next_connection, will, SUBSCRIPTIONS, inbox))
+    link: Link = _open(parts, MqttLink(identity.broker, site, db.next_connection, will, SUBSCRIPTIONS, inbox, commands))
     return link
 
 
@@ -312,6 +324,20 @@ def _handlers(
         Publish: say,
         ReadHealth: lambda command: HealthRead(_figures(box)),
     }
+    return handlers
+
+
+def _answering(db: AgentDb, link: Link | None) -> dict[type, Handler]:
+    """Handlers of what a command from the centre leaves behind: its result on disk, and its answer."""
+
+    def keep(command: KeepResult) -> Event:
+        return ResultKept(command.settled.id, db.keep_result(command))
+
+    def send(command: Send) -> None:
+        if link is not None:
+            link.send(command.topic, command.payload, command.expiry_s)
+
+    handlers: dict[type, Callable[[Any], Event | None]] = {KeepResult: keep, Send: send}
     return handlers
 
 

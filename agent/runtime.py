@@ -13,12 +13,14 @@ from typing import Protocol
 
 from agent.core import room as core
 from agent.core.commands import Command, Log
-from agent.core.events import Event, Now, Stopping, Tick
+from agent.core.events import Event, MessageReceived, Now, Stopping, Tick
 from agent.core.reports import Self
 from agent.core.room import Room
 
 log = logging.getLogger("diemcau")
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+# More messages from outside than the loop gets through must not fill the memory of a box with 1 GiB.
+WAITING_MAX, WAITING_MAX_BYTES = 2000, 16 * 1024 * 1024
 Handler = Callable[[Command], Event | None]
 
 
@@ -56,17 +58,35 @@ class QueueInbox:
     def __init__(self) -> None:
         # Its put() may interrupt its own get() (a signal handler puts Stopping); that of queue.Queue may not.
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._is_flooded = False
+        # Two counters with one writer each, so that neither needs a lock: the link's thread puts messages, ours gets.
+        self._bytes_put = self._bytes_got = 0
 
     def get(self, timeout_s: float) -> Event | None:
         """The next event, or None after ``timeout_s``. Thread: agent thread."""
         try:
-            return self._queue.get(timeout=max(0.0, timeout_s))
+            event = self._queue.get(timeout=max(0.0, timeout_s))
         except queue.Empty:
             return None
+        if isinstance(event, MessageReceived):
+            self._bytes_got += len(event.payload)
+        return event
 
     def put(self, event: Event) -> None:
-        """Add an event. Thread: any."""
-        self._queue.put(event)
+        """Add an event. Thread: any. A message is dropped while very many events wait: only they come without end."""
+        if not isinstance(event, MessageReceived):
+            self._queue.put(event)
+        elif self._has_room():
+            self._bytes_put += len(event.payload)
+            self._queue.put(event)
+
+    def _has_room(self) -> bool:
+        waiting_bytes = self._bytes_put - self._bytes_got
+        is_flooded = self._queue.qsize() >= WAITING_MAX or waiting_bytes >= WAITING_MAX_BYTES
+        if is_flooded and not self._is_flooded:
+            log.error("more messages come than can be handled: the newest are dropped")
+        self._is_flooded = is_flooded
+        return not is_flooded
 
 
 class Runtime:

@@ -17,6 +17,7 @@ from agent.core.events import (
     HealthRead,
     LinkDown,
     LinkUp,
+    MessageReceived,
     Now,
     Probed,
     RelayFailed,
@@ -25,7 +26,7 @@ from agent.core.events import (
     Stopping,
     Tick,
 )
-from agent.runtime import QueueInbox, Runtime, SystemClock
+from agent.runtime import WAITING_MAX, WAITING_MAX_BYTES, QueueInbox, Runtime, SystemClock
 from tests.core.rig import BEGIN_S, FIGURES, ROOM, now_at, room_config, self_of
 
 # Nothing has to stay off for a while, so that a test may press at once.
@@ -267,3 +268,32 @@ def test_the_system_clock_knows_whether_it_can_be_believed() -> None:
     assert (first.synced, second.synced) == (True, False)
     assert first.utc.tzinfo is UTC
     assert second.mono_s >= first.mono_s
+
+
+def test_a_flood_of_messages_does_not_fill_the_memory_and_the_button_still_gets_in(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    inbox = QueueInbox()
+    for number in range(WAITING_MAX + 500):
+        inbox.put(MessageReceived("t", b"%d" % number, retain=False))
+    inbox.put(ButtonPressed())
+    waiting = []
+    while (event := inbox.get(0)) is not None:
+        waiting.append(event)
+    assert len(waiting) == WAITING_MAX + 1
+    assert waiting[-1] == ButtonPressed()
+    assert caplog.text.count("more messages come than can be handled") == 1
+    inbox.put(MessageReceived("t", b"after", retain=False))
+    assert isinstance(inbox.get(0), MessageReceived)
+
+
+def test_a_flood_of_large_messages_is_bounded_by_its_bytes() -> None:
+    inbox = QueueInbox()
+    large = MessageReceived("t", b"x" * 65_536, retain=False)
+    for _ in range(2):  # what was taken out makes room again
+        for _ in range(500):
+            inbox.put(large)
+        waiting = 0
+        while inbox.get(0) is not None:
+            waiting += 1
+        assert waiting == WAITING_MAX_BYTES // 65_536

@@ -1,13 +1,26 @@
-"""``agent.db``: what must survive a reboot, in SQLite. So far one fact, the number of the last connection."""
+"""``agent.db``: what must survive a reboot, in SQLite: the connection's number, executed commands, human counts."""
 
+import json
 import logging
 import sqlite3
 import threading
+from datetime import datetime
 from pathlib import Path
+
+from agent.core.commands import KeepResult
+from agent.core.events import Memory, Recount, Settled
 
 log = logging.getLogger("diemcau.db")
 
 BUSY_S = 1.0
+RECOUNTS_MAX = 1000  # one a day for years
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS executed (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, "
+    "state TEXT NOT NULL, reason TEXT, result TEXT NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS recount (number INTEGER PRIMARY KEY, command TEXT NOT NULL UNIQUE, at TEXT NOT NULL, "
+    "by TEXT NOT NULL, people INTEGER NOT NULL, value INTEGER, state TEXT NOT NULL, min INTEGER, max INTEGER) STRICT",
+)
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -49,6 +62,28 @@ class AgentDb:
                 self._connection += 1
             return self._connection
 
+    def memory(self) -> Memory:
+        """What earlier runs kept; empty where nothing can be read. Thread: any."""
+        with self._lock:
+            try:
+                return Memory() if self._db is None else _memory(self._db)
+            except (sqlite3.Error, ValueError, TypeError) as error:
+                log.error("%s: executed commands and human counts cannot be read: %s", self._path, error)
+                return Memory()
+
+    def keep_result(self, order: KeepResult) -> bool:
+        """Write a command's result and what it changed; True when all of it is on disk. Thread: any."""
+        with self._lock:
+            if self._db is None:
+                return False
+            try:
+                with self._db:
+                    _keep(self._db, order)
+            except (sqlite3.Error, UnicodeError) as error:
+                log.error("the result of command %s cannot be kept: %s", order.settled.id, error)
+                return False
+            return True
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -82,9 +117,40 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")  # NORMAL lost committed rows in simulated power cuts
-        db.execute("CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID")
+        for table in TABLES:
+            db.execute(table)
         db.commit()
     except sqlite3.Error:
         db.close()
         raise
     return db
+
+
+def _memory(db: sqlite3.Connection) -> Memory:
+    settled = db.execute("SELECT id, at, state, reason, result FROM executed ORDER BY number").fetchall()
+    recounts = db.execute(
+        "SELECT command, at, by, people, value, state, min, max FROM recount ORDER BY number"
+    ).fetchall()
+    return Memory(
+        tuple(
+            Settled(id_, datetime.fromisoformat(at), state, reason, json.loads(result))
+            for id_, at, state, reason, result in settled
+        ),
+        tuple(Recount(command, datetime.fromisoformat(at), *rest) for command, at, *rest in recounts),
+    )
+
+
+def _keep(db: sqlite3.Connection, order: KeepResult) -> None:
+    done, new = order.settled, order.recount
+    row = (done.id, done.at.isoformat(), done.state, done.reason, json.dumps(done.result))
+    db.execute("INSERT OR REPLACE INTO executed (id, at, state, reason, result) VALUES (?, ?, ?, ?, ?)", row)
+    db.executemany("DELETE FROM executed WHERE id = ?", [(id_,) for id_ in order.forget])
+    if order.instead_of is not None:
+        db.execute("DELETE FROM recount WHERE command = ?", (order.instead_of,))
+    if new is not None:
+        db.execute(
+            "INSERT OR REPLACE INTO recount (command, at, by, people, value, state, min, max) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (new.command, new.at.isoformat(), new.by, new.people, new.value, new.state, new.min, new.max),
+        )
+        db.execute("DELETE FROM recount WHERE number <= (SELECT max(number) FROM recount) - ?", (RECOUNTS_MAX,))

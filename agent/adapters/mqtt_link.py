@@ -6,7 +6,8 @@ one of its own would be a deadlock).
 
 Every connection is a new client: the will carries the connection's number, and it has to be set before the CONNECT.
 A topic is a slot, not a queue: what is not sent yet is replaced by what is newer, so a slow line is late but never
-behind. While the broker is away nothing is kept, because the core says everything again at ``LinkUp``.
+behind. While the broker is away nothing is kept, because the core says everything again at ``LinkUp``. Only letters
+(answers to commands, ``outgoing.py``) wait for it, for as long as they are of use.
 """
 
 import logging
@@ -26,6 +27,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from agent.adapters.outgoing import Letter, Letters, Outgoing, Slot
 from agent.core.contract import MAX_PAYLOAD_BYTES, Payload, encode, topic
 from agent.core.errors import LinkError
 from agent.core.events import LinkDown, LinkUp, MessageReceived
@@ -60,16 +62,6 @@ def guarded(callback: F) -> F:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """The newest value of one topic."""
-
-    full_topic: str
-    raw: bytes
-    retain: bool
-    expiry_s: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Accepted:
     """The broker answered the CONNECT with yes."""
 
@@ -79,6 +71,11 @@ class Acknowledged:
     """The broker answered the PUBLISH ``mid``."""
 
     mid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """There is a letter to send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,39 +90,7 @@ class Goodbye:
     """The agent stops: send what is there and disconnect."""
 
 
-Note = Slot | Accepted | Acknowledged | Ended | Goodbye
-
-
-class Outgoing:
-    """The slots of one connection: one message a topic under way, the newest value next. Thread: the link's own."""
-
-    def __init__(self, client: mqtt.Client) -> None:
-        self._client = client
-        self._next: dict[str, Slot] = {}
-        self._under_way: dict[int, str] = {}
-
-    def put(self, slot: Slot) -> None:
-        """Make ``slot`` the next value of its topic."""
-        self._next[slot.full_topic] = slot
-        self._send(slot.full_topic)
-
-    def acknowledged(self, mid: int) -> None:
-        """The broker has message ``mid``: the topic's newer value may go."""
-        full_topic = self._under_way.pop(mid, None)
-        if full_topic is not None:
-            self._send(full_topic)
-
-    def is_empty(self) -> bool:
-        """True when all is sent and acknowledged."""
-        return not self._next and not self._under_way
-
-    def _send(self, full_topic: str) -> None:
-        if full_topic not in self._next or full_topic in self._under_way.values():
-            return
-        slot = self._next.pop(full_topic)
-        properties = _publish_properties(slot.expiry_s)
-        info = self._client.publish(full_topic, slot.raw, qos=1, retain=slot.retain, properties=properties)
-        self._under_way[info.mid] = full_topic
+Note = Slot | Posted | Accepted | Acknowledged | Ended | Goodbye
 
 
 class MqttLink:
@@ -138,6 +103,7 @@ class MqttLink:
         will: Builds the payload that the broker publishes for us when we are lost, from the connection's number.
         subscriptions: Topic names of this site to listen to.
         inbox: Where events go.
+        commands: Whole topics on which a stored message is never delivered.
     """
 
     def __init__(
@@ -148,12 +114,14 @@ class MqttLink:
         will: Callable[[int], Payload],
         subscriptions: tuple[str, ...],
         inbox: Inbox,
+        commands: tuple[str, ...] = (),
     ) -> None:
         self._broker, self._site = broker, site
         self._next_connection, self._will = next_connection, will
-        self._subscriptions = subscriptions
+        self._subscriptions, self._commands = subscriptions, commands
         self._inbox = inbox
         self._notes: queue.SimpleQueue[Note] = queue.SimpleQueue()
+        self._letters = Letters()
         self._stop = threading.Event()
         self._is_open = False
         self._unused: int | None = None
@@ -172,6 +140,16 @@ class MqttLink:
             log.error("topic %s: %d bytes are more than the contract's %d, not sent", name, len(raw), MAX_PAYLOAD_BYTES)
         elif self._is_open:
             self._notes.put(Slot(topic(self._site, name), raw, retain, expiry_s))
+
+    def send(self, name: str, payload: Payload, expiry_s: int) -> None:
+        """Send ``payload`` once, not retained, behind those that wait, within ``expiry_s``. Thread: any; at once."""
+        raw = encode(payload)
+        if len(raw) > MAX_PAYLOAD_BYTES:
+            log.error("topic %s: %d bytes are more than the contract's %d, not sent", name, len(raw), MAX_PAYLOAD_BYTES)
+            return
+        self._letters.post(Letter(topic(self._site, name), raw, time.monotonic() + expiry_s))
+        if self._is_open:  # otherwise the connection to come looks for letters by itself
+            self._notes.put(Posted())
 
     def close(self) -> None:
         """Let the last words go out, disconnect without a will, end the thread. Takes two seconds at most."""
@@ -227,7 +205,13 @@ class MqttLink:
                 self._notes.get()
 
     def _stay(self, client: mqtt.Client, connection: int) -> str | None:
-        outgoing = Outgoing(client)
+        outgoing = Outgoing(client, self._letters)
+        try:
+            return self._serve(client, connection, outgoing)
+        finally:
+            outgoing.give_back()
+
+    def _serve(self, client: mqtt.Client, connection: int, outgoing: Outgoing) -> str | None:
         accepted = leaving = False
         until_s: float | None = None
         while not (leaving and outgoing.is_empty()):
@@ -235,8 +219,11 @@ class MqttLink:
                 case Accepted():
                     accepted = True
                     self._listen(client, connection)
+                    outgoing.send_letters()
                 case Slot() as slot:
                     outgoing.put(slot)
+                case Posted():
+                    outgoing.send_letters()
                 case Acknowledged(mid=mid):
                     outgoing.acknowledged(mid)
                 case Goodbye():
@@ -255,7 +242,11 @@ class MqttLink:
 
     def _listen(self, client: mqtt.Client, connection: int) -> None:
         options = SubscribeOptions(qos=1, retainAsPublished=True)
-        client.subscribe([(topic(self._site, name), options) for name in self._subscriptions])
+        never_stored = SubscribeOptions(
+            qos=1, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND
+        )
+        wanted = [(topic(self._site, name), options) for name in self._subscriptions]
+        client.subscribe(wanted + [(each, never_stored) for each in self._commands])
         self._is_open = True
         self._inbox(LinkUp(connection))
 
@@ -271,7 +262,7 @@ class MqttLink:
         client.on_connect = guarded(lambda c, u, f, code, p: self._notes.put(self._answer(code)))
         client.on_disconnect = guarded(lambda c, u, f, code, p: self._notes.put(Ended()))
         client.on_publish = guarded(lambda c, u, mid, code, p: self._published(mid, code))
-        client.on_message = guarded(lambda c, u, m: self._inbox(MessageReceived(m.topic, m.payload, m.retain)))
+        client.on_message = guarded(lambda c, u, m: self._inbox(_received(m)))
         return client
 
     def _answer(self, code: Any) -> Note:
@@ -303,6 +294,13 @@ def new_client(client_id: str, broker: BrokerSection) -> mqtt.Client:
     except (OSError, ValueError) as error:
         raise LinkError(f"a file that the broker's credentials name cannot be used: {error}") from error
     return client
+
+
+def _received(message: mqtt.MQTTMessage) -> MessageReceived:
+    # What is over the limit is refused unread: its first bytes are enough for that, and a flood of it stays small.
+    payload = bytes(message.payload[: MAX_PAYLOAD_BYTES + 1])
+    expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
+    return MessageReceived(message.topic, payload, message.retain, expiry_s, time.monotonic())
 
 
 def back_off_s(failures: int) -> float:
@@ -339,12 +337,4 @@ def _connect_properties() -> Properties:
 def _will_properties() -> Properties:
     properties = Properties(PacketTypes.WILLMESSAGE)
     properties.WillDelayInterval = WILL_DELAY_S
-    return properties
-
-
-def _publish_properties(expiry_s: int | None) -> Properties | None:
-    if expiry_s is None:
-        return None
-    properties = Properties(PacketTypes.PUBLISH)
-    properties.MessageExpiryInterval = expiry_s
     return properties

@@ -1,13 +1,8 @@
 """The commands for people at the centre: ``watch`` and ``demo``."""
 
-from pathlib import Path
-
 import click
 
-from agent.console.options import FiniteRange
-from agent.core.identity import BrokerSection, broker_at
-
-CENTRE = "/etc/diemcau/centre.toml"
+from agent.console.options import CENTRE, FiniteRange, broker_of
 
 
 @click.command()
@@ -28,7 +23,7 @@ def watch(broker: str | None, centre: str, for_s: float | None, as_json: bool) -
     from agent.console.listener import Listener
     from agent.console.watch import Watch
 
-    listener = Listener(_broker(broker, centre))
+    listener = Listener(broker_of(broker, centre))
     listener.start()
     try:
         done = threading.Event()
@@ -63,9 +58,3 @@ def demo(sites: int, speed: float, for_s: float | None, port: int, as_json: bool
     from agent.console.demo import run_demo
 
     return run_demo(sites, speed, for_s, port, as_json)
-
-
-def _broker(url: str | None, centre: str) -> BrokerSection:
-    from agent.adapters.config_store import load_centre
-
-    return broker_at(url) if url else load_centre(Path(centre)).broker

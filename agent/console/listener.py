@@ -1,13 +1,15 @@
-"""The centre's ear: subscribes to what all sites say and hands each message on. Reconnects by itself."""
+"""The centre's ear and mouth: hands on what sites say, says something to one. Reconnects by itself."""
 
 import queue
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import paho.mqtt.client as mqtt
 
 from agent.adapters.mqtt_link import back_off_s, describe, guarded, new_client
+from agent.adapters.outgoing import publish_properties
 from agent.console.sites import FIELDS
 from agent.core.contract import ROOT, Payload, encode, topic
 from agent.core.errors import LinkError
@@ -20,14 +22,21 @@ Message = tuple[str, bytes]
 
 
 class Listener:
-    """Reads all sites. ``start`` connects once and complains if that fails; later outages are waited out.
+    """Reads sites. ``start`` connects once and complains if that fails; later outages are waited out.
 
     Args:
         broker: Address and credentials; the user name is the client id where there is one.
+        topics: What to listen to; all that all sites say, unless named.
+        on_receipt: Told the broker's answer to each publish, on paho's thread: its number and its reason code.
     """
 
-    def __init__(self, broker: BrokerSection) -> None:
-        self._broker = broker
+    def __init__(
+        self,
+        broker: BrokerSection,
+        topics: tuple[str, ...] = TOPICS,
+        on_receipt: Callable[[int, Any], None] = lambda mid, code: None,
+    ) -> None:
+        self._broker, self._topics, self._on_receipt = broker, topics, on_receipt
         self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._answer: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -52,10 +61,11 @@ class Listener:
             self.close()
             raise LinkError(refusal)
 
-    def publish_to(self, site: str, name: str, payload: Payload, retain: bool) -> None:
+    def publish_to(self, site: str, name: str, payload: Payload, retain: bool, expiry_s: int | None = None) -> None:
         """Say something to a site. Thread: any, after ``start``."""
         if self._client is not None:
-            self._client.publish(topic(site, name), encode(payload), qos=1, retain=retain)
+            properties = publish_properties(expiry_s)
+            self._client.publish(topic(site, name), encode(payload), qos=1, retain=retain, properties=properties)
 
     def close(self) -> None:
         """Disconnect and end."""
@@ -78,6 +88,7 @@ class Listener:
             client = new_client(client_id, self._broker)
             client.on_connect = guarded(self._on_connect)
             client.on_message = guarded(lambda c, u, message: self.messages.put((message.topic, message.payload)))
+            client.on_publish = guarded(lambda c, u, mid, code, p: self._on_receipt(mid, code))
             client.on_disconnect = guarded(lambda *_: self._ended.set())
             client.connect(self._broker.host, self._broker.port, keepalive=20)
         except (OSError, ValueError, LinkError) as error:
@@ -97,6 +108,6 @@ class Listener:
             self._answer.put(f"the broker refuses this user ({code}): check the name and the password or certificate")
             self._ended.set()
             return
-        client.subscribe([(each, 1) for each in TOPICS])
+        client.subscribe([(each, 1) for each in self._topics])
         self.is_connected = True
         self._answer.put(None)

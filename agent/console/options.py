@@ -1,9 +1,14 @@
 """Types of the command line's options."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import click
+
+from agent.core.identity import BrokerSection, broker_at, is_site_id
+
+CENTRE = "/etc/diemcau/centre.toml"
 
 
 class FiniteRange(click.FloatRange):
@@ -15,3 +20,22 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+class SiteId(click.types.StringParamType):
+    """A site's id: refused here, before it becomes a part of a topic."""
+
+    name = "site"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The id. Fails with one sentence otherwise."""
+        if not is_site_id(str(value)):
+            self.fail("a site id is words of a-z and 0-9 joined by -, at most 63 characters.", param, ctx)
+        return str(value)
+
+
+def broker_of(url: str | None, centre: str) -> BrokerSection:
+    """The broker by its address, or else by the centre's file. Raises ConfigError."""
+    from agent.adapters.config_store import load_centre
+
+    return broker_at(url) if url else load_centre(Path(centre)).broker

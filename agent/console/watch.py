@@ -91,4 +91,6 @@ def json_line(view: SiteView, count: Headcount) -> dict[str, Any]:
         "power": None if view.power is None else view.power.state,
         "presence": view.presence,
         "detector": count.detector,
+        "human": None if count.human is None else count.human.model_dump(mode="json"),
+        "record": None if count.record is None else count.record.model_dump(mode="json"),
     }

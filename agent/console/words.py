@@ -33,6 +33,23 @@ REASON = {
     "bad_frame": ("hình hỏng", "bad frame"),
     "stopped": ("máy trạm đã dừng", "agent stopped"),
 }
+COMMAND_REASON = {
+    "retained": ("lệnh được lưu lại trên máy chủ", "a stored command is never carried out"),
+    "expired": ("lệnh đến quá muộn, kiểm tra đồng hồ máy này", "too late on arrival, check this machine's clock"),
+    "issued_in_future": ("đồng hồ máy này chạy nhanh", "this machine's clock is ahead"),
+    "clock_unsynced": ("đồng hồ điểm cầu chưa đồng bộ", "the site's clock is not synchronised"),
+    "malformed": ("lệnh sai dạng", "malformed"),
+    "unknown_action": ("điểm cầu không biết lệnh này", "the site does not know this command"),
+    "not_supported": ("phiên bản này chưa hỗ trợ", "not supported by this version"),
+    "not_for_all": ("không dùng cho mọi điểm cầu", "not for all sites at once"),
+    "too_many": ("quá nhiều lệnh, thử lại sau", "too many commands, try again later"),
+    "not_stored": ("không ghi được vào thẻ nhớ", "the site's disk cannot be written"),
+}
+SILENCE = {
+    "no_answer": ("không trả lời kịp, lệnh đã hết hạn", "no answer in time, the command has expired"),
+    "nobody_listens": ("không có điểm cầu nào nhận lệnh", "no such site is connected, check the id"),
+    "not_permitted": ("máy chủ không cho phép gửi lệnh", "the broker does not permit this command"),
+}
 
 
 def both(words: dict[str, tuple[str, str]], word: str) -> str:

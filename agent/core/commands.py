@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.core.contract import Payload
+from agent.core.events import Recount, Settled
 
 LedPattern = Literal["off", "starting", "on", "stopping", "fault"]
 
@@ -56,6 +57,28 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Send:
+    """Say something once: nothing newer replaces it, and it waits ``expiry_s`` at most for the broker to come back."""
+
+    topic: str
+    payload: Payload
+    expiry_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepResult:
+    """Write a command's result to disk, in one transaction with the recount that it made. Answered by ``ResultKept``.
+
+    ``instead_of`` is the command whose recount is taken back, ``forget`` are ids that need not be known any longer.
+    """
+
+    settled: Settled
+    recount: Recount | None = None
+    instead_of: str | None = None
+    forget: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReadHealth:
     """Read the box's own figures. Answered by ``HealthRead``."""
 
@@ -68,4 +91,4 @@ class Log:
     message: str
 
 
-Command = SetRelay | ShowLed | WatchCamera | StopEye | Publish | ReadHealth | Log
+Command = SetRelay | ShowLed | WatchCamera | StopEye | Publish | Send | KeepResult | ReadHealth | Log

@@ -10,10 +10,13 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
+from agent.core.config import Polygon
 from agent.core.identity import is_site_id
 
 ROOT = "diemcau/v1"
 MAX_PAYLOAD_BYTES = 64 * 1024
+ALL_COMMAND = f"{ROOT}/_all/command"  # reaches every site; `_all` is no site id, so nobody's own topic is meant
+PEOPLE_MAX = 100_000
 
 
 def topic(site: str, name: str) -> str:
@@ -105,6 +108,23 @@ class SetAside(Payload):
     count: int = Field(ge=0)
 
 
+class Human(Payload):
+    """The last count by a person. ``by`` is a claim; ``value`` what the machine said at that moment (None: unknown)."""
+
+    people: int = Field(ge=0)
+    at: Moment
+    by: str
+    value: int | None = Field(default=None, ge=0)
+
+
+class Record(Payload):
+    """How far the machine was off where people counted too: shares of the human's number, over ``recounts`` of them."""
+
+    recounts: int = Field(ge=0)
+    mean_error: float | None = Field(ge=0)
+    worst_error: float | None = Field(ge=0)
+
+
 class Headcount(FromSite):
     """Topic ``headcount``. ``value`` None: not known, and ``reason`` says why."""
 
@@ -124,6 +144,8 @@ class Headcount(FromSite):
     detector: str | None = None
     config_revision: int | None = None
     conference: str | None = None
+    human: Human | None = None
+    record: Record | None = None
 
 
 class Health(FromSite):
@@ -159,6 +181,79 @@ class Conference(Payload):
     lock: bool = False
 
 
+class CommandMessage(Payload):
+    """Topic ``command``, to the site. ``issued_by`` is a claim; ``args`` are looked at by the action's own model."""
+
+    id: str = Field(min_length=1, max_length=64, pattern=r"^[!-~]+$")  # goes back to the centre and into the log
+    action: str = Field(min_length=1, max_length=40)
+    args: dict[str, Any] = {}
+    issued_by: str = Field(max_length=200)
+    issued_at: Moment
+
+
+class NoArgs(Payload):
+    """Args of ``report`` and ``aim``."""
+
+
+class RecountArgs(Payload):
+    """Args of ``recount``: how many people somebody counted by eye."""
+
+    people: int = Field(ge=0, le=PEOPLE_MAX)
+
+
+class CommandResult(FromSite):
+    """Topic ``command/result``. An id has exactly one final state; ``result`` is there where it is ``done``."""
+
+    id: str = Field(max_length=64)
+    state: Literal["accepted", "done", "refused", "failed"]
+    reason: str | None
+    result: dict[str, Any] | None
+
+
+class Recounted(Payload):
+    """Result of ``recount``: ``error`` is a share of ``people``; ``replaced`` the number that was taken back by it."""
+
+    people: int = Field(ge=0)
+    value: int | None = Field(ge=0)
+    error: float | None = Field(ge=0)
+    replaced: int | None = None
+
+
+class Place(Payload):
+    """Where somebody sits, in 0..1 of the frame, and in what share of the looks a face was seen there."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+    seen_share: float = Field(ge=0, le=1)
+
+
+class Aside(Payload):
+    """A face that is not counted, in 0..1 of the frame, and why."""
+
+    reason: Literal["portrait", "excluded"]
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+class Aim(Payload):
+    """Result of ``aim``: geometry, no picture. Width and height are the frame's, in pixels; None: none was seen.
+
+    ``truncated`` is there, and true, where not all of it fits into one message: the places seen least are left out.
+    """
+
+    width: int | None
+    height: int | None
+    places: tuple[Place, ...]
+    include: tuple[Polygon, ...]
+    exclude: tuple[Polygon, ...]
+    set_aside: tuple[Aside, ...]
+    truncated: bool = False
+
+
 MODELS: dict[str, type[Payload]] = {
     "status": Status,
     "about": About,
@@ -167,6 +262,8 @@ MODELS: dict[str, type[Payload]] = {
     "health": Health,
     "simulated/truth": Truth,
     "conference": Conference,
+    "command": CommandMessage,
+    "command/result": CommandResult,
 }
 
 P = TypeVar("P", bound=Payload)
@@ -188,10 +285,15 @@ def decode(model: type[P], raw: bytes) -> P:
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))[:80]
-        refusal = f"{where or 'payload'}: {first['msg'][:120]}"
-        raise ValueError("".join(letter if letter.isprintable() else "�" for letter in refusal)) from None
+        raise ValueError(refusal(error)) from None
+
+
+def refusal(error: ValidationError) -> str:
+    """The first mistake as one printable line that quotes nothing longer than a field's name."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"]))[:80]
+    sentence = f"{where or 'payload'}: {first['msg'][:120]}"
+    return "".join(letter if letter.isprintable() else "�" for letter in sentence)
 
 
 def body(payload: FromSite) -> dict[str, Any]:

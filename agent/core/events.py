@@ -6,7 +6,7 @@ share); wall-clock times are UTC and may be wrong until the clock is synchronise
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from agent.core.errors import Problem
 
@@ -23,11 +23,48 @@ class Now:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """A command from the centre that has its final state, and when (UTC) it got it."""
+
+    id: str
+    at: datetime
+    state: Literal["done", "refused", "failed"]
+    reason: str | None = None
+    result: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What a person counted, beside what the machine said at that moment: ``value`` None where it did not know.
+
+    ``command`` is the id of the command that brought it, ``by`` who that claims to come from.
+    """
+
+    command: str
+    at: datetime
+    by: str
+    people: int
+    value: int | None
+    state: str
+    min: int | None
+    max: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the disk kept of earlier runs, oldest first."""
+
+    settled: tuple[Settled, ...] = ()
+    recounts: tuple[Recount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The parts are open. ``loads`` is what the relays read back; ``problems`` is what is wrong with the files."""
 
     loads: dict[str, LoadState]
     problems: tuple[Problem, ...] = ()
+    memory: Memory = Memory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +226,24 @@ class LinkDown:
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """A message on a subscribed topic, as it came."""
+    """A message on a subscribed topic, as it came.
+
+    ``expiry_s`` is what was left of its message expiry when it came (None: it has none), ``received_s`` when that was.
+    """
 
     topic: str
     payload: bytes
     retain: bool
+    expiry_s: int | None = None
+    received_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultKept:
+    """The result of command ``id`` is on disk, or could not be written."""
+
+    id: str
+    is_on_disk: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,5 +272,6 @@ Event = (
     | LinkUp
     | LinkDown
     | MessageReceived
+    | ResultKept
     | HealthRead
 )

@@ -7,18 +7,18 @@ Nothing here remembers whether the broker was there: while it is away publicatio
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from agent.core import headcount
+from agent.core import headcount, recounts
 from agent.core.commands import Command, Publish
 from agent.core.config import RoomConfig
 from agent.core.contract import About, Conference, FromSite, Headcount, Health, Power, SetAside, Status, body
-from agent.core.events import Now
+from agent.core.events import Now, Recount
 from agent.core.eye_watch import EyeWatch
 from agent.core.power import Power as PowerState
 
 EXPIRY_BEATS = 3
 NEVER_EXPIRE = {"status", "about"}
 # Fields that make a headcount worth saying before the next heartbeat; the others ride along.
-HEADCOUNT_NEWS = {"value", "state", "reason", "summoned", "rate", "conference", "detector"}
+HEADCOUNT_NEWS = {"value", "state", "reason", "summoned", "rate", "conference", "detector", "human", "record"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,12 @@ def power(now: Now, self: Self, state: PowerState) -> Power:
 
 
 def headcount_payload(
-    now: Now, self: Self, estimator: headcount.Estimator, eye: EyeWatch, conference: Conference | None
+    now: Now,
+    self: Self,
+    estimator: headcount.Estimator,
+    eye: EyeWatch,
+    conference: Conference | None,
+    counted: tuple[Recount, ...] = (),
 ) -> Headcount:
     """Topic ``headcount``. ``summoned`` and ``rate`` are there only while a conference says how many are summoned."""
     section = self.config.headcount
@@ -133,6 +138,8 @@ def headcount_payload(
         extra["set_aside"] = tuple(each for each in set_aside if each.count)
     if self.config_revision is not None:
         extra["config_revision"] = self.config_revision
+    if (human := recounts.human(counted)) is not None:
+        extra |= {"human": human, "record": recounts.record(counted)}
     return Headcount(
         **common(now, self),
         value=found.value,

@@ -7,8 +7,9 @@ they are computed anew, and where they differ from what was shown or said, a com
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from agent.core import checks, eye_watch, headcount, power, reports
+from agent.core import actions, checks, eye_watch, headcount, power, reports
 from agent.core.checks import Checks
+from agent.core.commanding import Commanding
 from agent.core.commands import Command, LedPattern, Log, ReadHealth, ShowLed
 from agent.core.contract import Conference, FromSite, decode, split_topic
 from agent.core.events import (
@@ -19,6 +20,7 @@ from agent.core.events import (
     LinkUp,
     MessageReceived,
     Now,
+    Recount,
     Started,
     Stopping,
 )
@@ -40,6 +42,9 @@ class Room:
     eye: EyeWatch = EyeWatch()
     estimator: Estimator = Estimator(trouble="room_off")
     conference: Conference | None = None
+    commanding: Commanding = Commanding()
+    recounts: tuple[Recount, ...] = ()
+    frame_px: tuple[int, int] | None = None  # width and height of the newest frame
     health: dict[str, float | int | bool | str | None] = field(default_factory=dict)
     connection: int = 0
     files_are_broken: bool = False
@@ -64,13 +69,15 @@ def handle(room: Room, event: Event, now: Now, self: Self) -> Result:
         The state after, and what is to be done, in order.
     """
     room, remarks = _noted(room, event, self)
+    commanded = actions.handle(room, event, now, self)
+    room = commanded.room
     room = replace(room, checks=checks.handle(room.checks, event, now.mono_s, self.config))
     machine, moves = power.handle(room.power, event, now.mono_s, self.config.power, room.checks)
     room = replace(room, power=machine)
     room, looks = _count(room, event, now, self)
-    room, says = _say(room, event, now, self)
+    room, says = _say(room, event, now, self, all_again=commanded.say_all)
     room, shows = _show(room)
-    return room, [*remarks, *moves, *looks, *shows, *says]
+    return room, [*remarks, *moves, *looks, *shows, *says, *commanded.commands]
 
 
 def deadline_s(room: Room) -> float:
@@ -92,7 +99,9 @@ def _noted(room: Room, event: Event, self: Self) -> Result:
             return room, [Log("warning", f"link: {reason}")]
         case HealthRead(figures=figures):
             return replace(room, health=figures), []
-        case MessageReceived():
+        case FrameSeen(width=width, height=height):
+            return replace(room, frame_px=(width, height)), []
+        case MessageReceived(topic=topic) if not actions.is_command(topic, self.site):
             return _message(room, event, self.site)
         case _:
             return room, []
@@ -141,13 +150,13 @@ def _camera(room: Room, self: Self) -> tuple[str | None, str]:
     return None, "starting" if room.checks.of(self.config.camera.check).state == "unknown" else "missing"
 
 
-def _say(room: Room, event: Event, now: Now, self: Self) -> Result:
+def _say(room: Room, event: Event, now: Now, self: Self, all_again: bool) -> Result:
     if isinstance(event, HealthRead):
         room = replace(room, reports=reports.said_nothing(room.reports, "health"))
     beat = now.mono_s >= room.reports.beat_s
-    connected = isinstance(event, LinkUp)
-    said, publications = reports.due(room.reports, _live(room, now, self), now.mono_s, self, connected)
-    asks: list[Command] = [ReadHealth()] if beat or connected else []
+    all_again = all_again or isinstance(event, LinkUp)
+    said, publications = reports.due(room.reports, _live(room, now, self), now.mono_s, self, all_again)
+    asks: list[Command] = [ReadHealth()] if beat or all_again else []
     return replace(room, reports=said), [*publications, *asks]
 
 
@@ -159,7 +168,7 @@ def _live(room: Room, now: Now, self: Self) -> dict[str, FromSite]:
     live |= {
         "about": reports.about(now, self, room.eye),
         "power": reports.power(now, self, room.power),
-        "headcount": reports.headcount_payload(now, self, room.estimator, room.eye, room.conference),
+        "headcount": reports.headcount_payload(now, self, room.estimator, room.eye, room.conference, room.recounts),
     }
     if room.health:
         live["health"] = reports.health(now, self, room.health)

@@ -1,10 +1,18 @@
-"""What must survive: the number of the last connection."""
+"""What must survive: the number of the last connection, executed commands, human counts."""
 
 import sqlite3
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from agent.adapters import agent_db
 from agent.adapters.agent_db import AgentDb
+from agent.core.commands import KeepResult
+from agent.core.events import Memory, Recount, Settled
+
+AT = datetime(2012, 11, 20, 7, 30, 0, 123456, tzinfo=UTC)
 
 
 def opened(path: Path) -> AgentDb:
@@ -81,3 +89,81 @@ def test_threads_never_get_the_same_number(tmp_path: Path) -> None:
         thread.join()
     db.close()
     assert sorted(numbers) == list(range(1, 81))
+
+
+def done(number: int) -> Settled:
+    return Settled(f"id-{number}", AT + timedelta(seconds=number), "done", None, {"people": number, "ai": "Chí Linh"})
+
+
+def recount(number: int, value: int | None = 7) -> Recount:
+    at = AT + timedelta(seconds=number)
+    return Recount(f"id-{number}", at, "ông An", number, value, "ok", None if value is None else 5, value)
+
+
+def test_results_and_recounts_come_back_as_they_were_in_order(tmp_path: Path) -> None:
+    first = opened(tmp_path / "agent.db")
+    assert first.memory() == Memory()
+    assert first.keep_result(KeepResult(done(2), recount(2)))
+    assert first.keep_result(KeepResult(done(1), recount(1, value=None)))
+    again = opened(tmp_path / "agent.db")  # as after a kill -9: the first one was never closed
+    assert again.memory() == Memory((done(2), done(1)), (recount(2), recount(1, value=None)))
+    again.close()
+    first.close()
+
+
+def test_what_is_to_be_forgotten_or_taken_back_is_gone_for_good(tmp_path: Path) -> None:
+    db = opened(tmp_path / "agent.db")
+    for number in (1, 2):
+        assert db.keep_result(KeepResult(done(number), recount(number)))
+    assert db.keep_result(KeepResult(done(3), recount(3), instead_of="id-2", forget=("id-1",)))
+    db.close()
+    again = opened(tmp_path / "agent.db")
+    assert again.memory() == Memory((done(2), done(3)), (recount(1), recount(3)))
+    again.close()
+
+
+def test_human_counts_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_db, "RECOUNTS_MAX", 3)
+    db = opened(tmp_path / "agent.db")
+    for number in range(6):
+        assert db.keep_result(KeepResult(done(number), recount(number)))
+    assert [each.people for each in db.memory().recounts] == [3, 4, 5]
+    db.close()
+
+
+def test_what_cannot_be_written_is_said_and_leaves_no_half(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    nowhere = opened(tmp_path / "file" / "agent.db")
+    assert not nowhere.keep_result(KeepResult(done(1)))
+    assert nowhere.memory() == Memory()
+    db = opened(tmp_path / "agent.db")
+    broken = Recount("id-1", AT, None, 1, 1, "ok", 1, 1)  # type: ignore[arg-type] # a row that the table refuses
+    assert not db.keep_result(KeepResult(done(1), broken))
+    assert db.memory() == Memory()
+    db.close()
+
+
+def test_rows_that_nobody_can_read_cost_the_memory_not_the_agent(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    db = opened(path)
+    assert db.keep_result(KeepResult(done(1)))
+    db.close()
+    with sqlite3.connect(path) as by_hand:
+        by_hand.execute("UPDATE executed SET result = '{'")
+    by_hand.close()
+    again = opened(path)
+    assert again.memory() == Memory()
+    assert again.next_connection() == 1
+    again.close()
+
+
+def test_a_file_of_the_version_before_gets_its_new_tables(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE fact (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID")
+        old.execute("INSERT INTO fact VALUES ('connection', 41)")
+    old.close()
+    db = opened(path)
+    assert db.next_connection() == 42
+    assert db.keep_result(KeepResult(done(1)))
+    db.close()

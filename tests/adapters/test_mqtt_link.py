@@ -21,7 +21,8 @@ from agent.adapters.mqtt_link import (
     back_off_s,
     guarded,
 )
-from agent.core.contract import About, Payload, Status, Truth
+from agent.adapters.outgoing import publish_properties
+from agent.core.contract import ALL_COMMAND, About, Payload, Status, Truth
 from agent.core.events import Event, LinkDown, LinkUp, MessageReceived
 from agent.core.identity import BrokerSection
 from tests.conftest import PATIENCE_S, wait_for
@@ -154,7 +155,84 @@ def test_a_subscribed_message_becomes_an_event_with_its_retain_flag(
 ) -> None:
     peer.client.publish("diemcau/v1/nam-sach/conference", b"{}", qos=1, retain=True).wait_for_publish(PATIENCE_S)
     make_link(broker.url)
-    assert events.wait(MessageReceived) == MessageReceived("diemcau/v1/nam-sach/conference", b"{}", True)
+    got = events.wait(MessageReceived)
+    assert isinstance(got, MessageReceived)
+    assert (got.topic, got.payload, got.retain, got.expiry_s) == (
+        "diemcau/v1/nam-sach/conference", b"{}", True, None,
+    )  # fmt: skip
+    assert got.received_s == pytest.approx(time.monotonic(), abs=PATIENCE_S)
+
+
+def until_subscribed(link: MqttLink, peer: Peer, events: Events) -> None:
+    """What a link publishes goes out behind its SUBSCRIBE: who has heard it can be sure to be heard."""
+    events.wait(LinkUp)
+    link.publish("simulated/truth", truth(1))
+    while not peer.next().topic.endswith("simulated/truth"):
+        pass
+
+
+def command_link(broker: Mosquitto, events: Events) -> MqttLink:
+    commands = ("diemcau/v1/nam-sach/command", ALL_COMMAND)
+    numbers = iter(range(1, 1000))
+    return MqttLink(BrokerSection(url=broker.url), "nam-sach", lambda: next(numbers), lost, (), events.put, commands)
+
+
+@pytest.mark.parametrize("name", ["nam-sach/command", "_all/command"])
+def test_a_stored_command_is_not_delivered_and_a_live_one_says_what_is_left_of_its_expiry(
+    broker: Mosquitto, peer: Peer, events: Events, name: str
+) -> None:
+    topic, properties = f"diemcau/v1/{name}", publish_properties(30)
+    peer.client.publish(topic, b"stored", qos=1, retain=True).wait_for_publish(PATIENCE_S)
+    link = command_link(broker, events)
+    link.start()
+    try:
+        until_subscribed(link, peer, events)
+        peer.client.publish(topic, b"live", qos=1, properties=properties)
+        peer.client.publish(topic, b"live and retained", qos=1, retain=True)
+        live, flagged = events.wait(MessageReceived), events.wait(MessageReceived)
+    finally:
+        link.close()
+    assert isinstance(live, MessageReceived)
+    assert isinstance(flagged, MessageReceived)
+    assert (live.payload, live.retain) == (b"live", False)
+    assert live.expiry_s in (29, 30)
+    assert (flagged.payload, flagged.retain, flagged.expiry_s) == (b"live and retained", True, None)
+
+
+def test_an_oversized_message_is_cut_before_it_fills_the_memory(
+    broker: Mosquitto, peer: Peer, make_link: MakeLink, events: Events
+) -> None:
+    until_subscribed(make_link(broker.url), peer, events)
+    peer.client.publish("diemcau/v1/nam-sach/conference", b"x" * 100_000, qos=1)
+    got = events.wait(MessageReceived)
+    assert isinstance(got, MessageReceived)
+    assert len(got.payload) == MAX_PAYLOAD_BYTES + 1
+
+
+def test_letters_all_arrive_in_order_not_retained_with_their_expiry(
+    broker: Mosquitto, peer: Peer, make_link: MakeLink, events: Events
+) -> None:
+    link = make_link(broker.url)
+    for number in range(300):  # some before there is a connection, some while there is one
+        link.send("simulated/truth", truth(number), expiry_s=60)
+    got = [peer.next() for _ in range(300)]
+    assert [json.loads(message.payload)["people"] for message in got] == list(range(300))
+    assert not any(message.retain for message in got)
+    assert 0 < got[0].properties.MessageExpiryInterval <= 60  # type: ignore[union-attr]
+
+
+def test_a_letter_waits_for_the_broker_to_come_back(broker: Mosquitto, make_link: MakeLink, events: Events) -> None:
+    link = make_link(broker.url)
+    events.wait(LinkUp)
+    broker.kill()
+    events.wait(LinkDown)
+    link.send("simulated/truth", truth(5), expiry_s=60)
+    broker.start()
+    peer = Peer(broker.port)
+    try:
+        assert json.loads(peer.next().payload)["people"] == 5
+    finally:
+        peer.close()
 
 
 def test_a_broker_that_returns_is_found_again_with_a_higher_connection_number(

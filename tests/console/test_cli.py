@@ -32,7 +32,7 @@ def complaint(result: "subprocess.CompletedProcess[str]") -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["eye"], ["count"], ["demo"], ["watch"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["eye"], ["count"], ["demo"], ["watch"], ["recount"], ["aim"]])
 def test_every_command_explains_itself(command: list[str]) -> None:
     result = diemcau(*command, "--help")
     assert result.returncode == 0

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, settings
 
 from agent.core import room as core
-from agent.core.commands import Command, Log, Publish, ReadHealth, SetRelay
+from agent.core.commands import Command, KeepResult, Log, Publish, ReadHealth, Send, SetRelay
 from agent.core.config import RoomConfig
 from agent.core.contract import encode
 from agent.core.events import (
@@ -18,9 +18,11 @@ from agent.core.events import (
     Event,
     FrameSeen,
     HealthRead,
+    Memory,
     Now,
     RelayFailed,
     RelaySet,
+    ResultKept,
     Started,
     Tick,
     UsbDevice,
@@ -115,10 +117,14 @@ class Rig:
         self.stuck: set[str] = set()
         self.orders: list[tuple[float, str, bool]] = []
         self.said: dict[str, dict[str, Any]] = {}
+        self.sent: list[dict[str, Any]] = []
+        self.disk_works = True
+        self.kept: list[KeepResult] = []
 
-    def start(self, **loads: Any) -> list[Command]:
+    def start(self, memory: Memory = Memory(), **loads: Any) -> list[Command]:
         """Begin; loads that are not named read back off."""
-        return self.do(Started({load.name: loads.get(load.name, "off") for load in self.config.power.loads}))
+        read_back = {load.name: loads.get(load.name, "off") for load in self.config.power.loads}
+        return self.do(Started(read_back, memory=memory))
 
     def start_long_ago(self, **loads: Any) -> None:
         """Begin, and let every load's least time off go by. Orders are then told from here."""
@@ -159,10 +165,15 @@ class Rig:
             return RelayFailed(command.load, command.on, "stuck") if stuck else RelaySet(command.load, command.on)
         if isinstance(command, Publish):
             self.said[command.topic] = as_json(command)
+        if isinstance(command, Send):
+            self.sent.append({"topic": command.topic, **as_json(command)})
+        if isinstance(command, KeepResult):
+            self.kept += [command] if self.disk_works else []
+            return ResultKept(command.settled.id, self.disk_works)
         return HealthRead(FIGURES) if isinstance(command, ReadHealth) else None
 
 
-def as_json(publish: Publish) -> dict[str, Any]:
+def as_json(publish: Publish | Send) -> dict[str, Any]:
     """What a reader at the centre gets to see."""
     document = json.loads(encode(publish.payload))
     assert isinstance(document, dict)

@@ -9,6 +9,7 @@ import pytest
 from agent.core import headcount, reports
 from agent.core.commands import Publish
 from agent.core.contract import Conference, FromSite
+from agent.core.events import Recount
 from agent.core.eye_watch import EyeWatch
 from agent.core.headcount import Estimator, Sample
 from agent.core.power import Power
@@ -279,3 +280,14 @@ def test_a_box_slower_than_its_interval_is_given_three_of_its_own(
 ) -> None:
     config = room_config(headcount={"interval_s": 2, "cpu_share": cpu_share})
     assert reports.stale_after_s(config, detect_s) == pytest.approx(stale_s)
+
+
+def test_a_humans_number_and_the_record_ride_along_and_are_news() -> None:
+    counted = (Recount("c-1", UTC_AT_BEGIN, "an", 10, 8, "ok", 8, 8),)
+    said_before = reports.headcount_payload(NOW, SELF, COUNTING, EYE, None)
+    said_now = reports.headcount_payload(NOW, SELF, COUNTING, EYE, None, counted)
+    assert {"human", "record"}.isdisjoint(document(said_before))
+    assert document(said_now)["human"] == {"people": 10, "at": "2012-11-20T07:30:00.000Z", "by": "an", "value": 8}
+    assert document(said_now)["record"] == {"recounts": 1, "mean_error": 0.2, "worst_error": 0.2}
+    before, _ = reports.due(Reports(beat_s=BEGIN_S + 9), {"headcount": said_before}, BEGIN_S, SELF, all_again=False)
+    assert topics(reports.due(before, {"headcount": said_now}, BEGIN_S, SELF, all_again=False)[1]) == ["headcount"]

@@ -1,0 +1,143 @@
+"""What a connection has to send: slots, whose newest value replaces the one before, and letters, which nothing does."""
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+log = logging.getLogger("diemcau.link")
+
+# A flood of a thousand commands has a thousand short answers; the largest answer is 64 KiB.
+LETTERS_MAX, LETTERS_MAX_BYTES = 1024, 1024 * 1024
+LETTERS_UNDER_WAY = 20  # paho's own window; what is more than that would wait in paho, without a bound
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The newest value of one topic."""
+
+    full_topic: str
+    raw: bytes
+    retain: bool
+    expiry_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message that is sent once, until ``until_s`` (monotonic)."""
+
+    full_topic: str
+    raw: bytes
+    until_s: float
+
+
+class Letters:
+    """Letters that wait, oldest first, whether or not there is a connection. Past the bound new ones are dropped.
+
+    Thread: any; one lock, which is never held while something is published.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Letter] = deque()
+        self._bytes = 0
+        self._dropped = 0
+
+    def post(self, letter: Letter) -> None:
+        """Add one behind the others. Thread: any."""
+        with self._lock:
+            self._drop_old(time.monotonic())
+            if len(self._waiting) >= LETTERS_MAX or self._bytes + len(letter.raw) > LETTERS_MAX_BYTES:
+                self._dropped += 1
+            else:
+                self._waiting.append(letter)
+                self._bytes += len(letter.raw)
+
+    def take(self) -> Letter | None:
+        """The oldest one that is still of use, or None. Thread: the link's."""
+        with self._lock:
+            self._drop_old(time.monotonic())
+            if not self._waiting:
+                if self._dropped:  # one line when it is over, not one for each
+                    log.warning("%d answers were dropped: too many waited at once", self._dropped)
+                    self._dropped = 0
+                return None
+            letter = self._waiting.popleft()
+            self._bytes -= len(letter.raw)
+            return letter
+
+    def give_back(self, letters: list[Letter]) -> None:
+        """Put back at the front what a connection that ended did not get through. Thread: the link's."""
+        with self._lock:
+            self._waiting.extendleft(reversed(letters))
+            self._bytes += sum(len(letter.raw) for letter in letters)
+
+    def _drop_old(self, now_s: float) -> None:
+        # From the front only: all are given the same time, so the oldest is the first that is over.
+        while self._waiting and self._waiting[0].until_s <= now_s:
+            self._bytes -= len(self._waiting.popleft().raw)
+
+
+class Outgoing:
+    """What one connection sends: one message a topic under way, the newest value next; letters one after the other.
+
+    Thread: the link's own.
+    """
+
+    def __init__(self, client: mqtt.Client, letters: Letters) -> None:
+        self._client, self._letters = client, letters
+        self._next: dict[str, Slot] = {}
+        self._under_way: dict[int, str] = {}
+        self._posted: dict[int, Letter] = {}
+
+    def put(self, slot: Slot) -> None:
+        """Make ``slot`` the next value of its topic."""
+        self._next[slot.full_topic] = slot
+        self._send(slot.full_topic)
+
+    def send_letters(self) -> None:
+        """Send the letters that wait, as many as may be under way."""
+        while len(self._posted) < LETTERS_UNDER_WAY and (letter := self._letters.take()) is not None:
+            left_s = max(1, math.ceil(letter.until_s - time.monotonic()))
+            info = self._client.publish(letter.full_topic, letter.raw, qos=1, properties=publish_properties(left_s))
+            self._posted[info.mid] = letter
+
+    def acknowledged(self, mid: int) -> None:
+        """The broker has message ``mid``: the topic's newer value, or the next letter, may go."""
+        full_topic = self._under_way.pop(mid, None)
+        if full_topic is not None:
+            self._send(full_topic)
+        if self._posted.pop(mid, None) is not None:
+            self.send_letters()
+
+    def give_back(self) -> None:
+        """The connection is over: letters that the broker may not have are sent again by the next one."""
+        self._letters.give_back(list(self._posted.values()))
+        self._posted.clear()
+
+    def is_empty(self) -> bool:
+        """True when all is sent and acknowledged."""
+        return not self._next and not self._under_way and not self._posted
+
+    def _send(self, full_topic: str) -> None:
+        if full_topic not in self._next or full_topic in self._under_way.values():
+            return
+        slot = self._next.pop(full_topic)
+        properties = publish_properties(slot.expiry_s)
+        info = self._client.publish(full_topic, slot.raw, qos=1, retain=slot.retain, properties=properties)
+        self._under_way[info.mid] = full_topic
+
+
+def publish_properties(expiry_s: int | None) -> Properties | None:
+    """The message expiry, where there is one."""
+    if expiry_s is None:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.MessageExpiryInterval = expiry_s
+    return properties

@@ -1,0 +1,109 @@
+"""Ask one site for something and wait for its answer: a command with an id and an expiry, a result with the same id."""
+
+import queue
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.console.listener import Listener
+from agent.console.sites import Presence, Sites, SiteView, take
+from agent.core.contract import CommandMessage, CommandResult, decode, topic
+from agent.core.identity import BrokerSection
+
+EXPIRY_S = 30
+ON_ITS_WAY_S = 1.0  # an answer that was sent in the last moment
+NO_MATCHING_SUBSCRIBERS = 0x10  # MQTT 5, 3.4.2.1: the broker says that nobody listens
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a command: the final ``result``, or None and the word why there is none.
+
+    ``presence`` and ``name`` are what the site says of itself; ``silence`` is ``no_answer``, ``nobody_listens`` or
+    ``not_permitted``.
+    """
+
+    id: str
+    result: CommandResult | None
+    silence: str | None
+    presence: Presence
+    name: str
+
+
+class Asking:
+    """One command under way. Thread: the caller's; receipts come on paho's.
+
+    Args:
+        broker: Address and credentials.
+        site: Its id.
+        on_away: Told once, when the site says that it is not there: the answer may then be long in coming.
+    """
+
+    def __init__(self, broker: BrokerSection, site: str, on_away: Callable[[Presence], None]) -> None:
+        self._site, self._on_away = site, on_away
+        self._receipts: queue.SimpleQueue[int] = queue.SimpleQueue()
+        topics = tuple(topic(site, name) for name in ("command/result", "status", "about"))
+        self._listener = Listener(broker, topics, lambda mid, code: self._receipts.put(code.value))
+        self._sites = Sites({site: SiteView(site)})
+        self._has_told = False
+
+    def ask(self, action: str, args: dict[str, Any], by: str, within_s: int = EXPIRY_S) -> Answer:
+        """Send the command and wait for its final state, ``within_s`` seconds at most: then it has expired.
+
+        Raises:
+            LinkError: The broker is not there, or refuses us.
+        """
+        id_ = str(uuid.uuid4())
+        command = CommandMessage(id=id_, action=action, args=args, issued_by=by, issued_at=datetime.now(UTC))
+        self._listener.start()
+        try:
+            self._listener.publish_to(self._site, "command", command, retain=False, expiry_s=within_s)
+            result, silence = self._wait(id_, within_s + ON_ITS_WAY_S)
+        finally:
+            self._listener.close()
+        view = self._sites.by_id[self._site]
+        return Answer(id_, result, silence, view.presence, view.name)
+
+    def _wait(self, id_: str, for_s: float) -> tuple[CommandResult | None, str | None]:
+        until_s = time.monotonic() + for_s
+        while (left_s := until_s - time.monotonic()) > 0:
+            refusal = self._refusal()
+            result = self._next(min(left_s, 0.1), id_)
+            if result is not None or refusal is not None:
+                return result, refusal
+        return None, "no_answer"
+
+    def _refusal(self) -> str | None:
+        try:
+            code = self._receipts.get_nowait()
+        except queue.Empty:
+            return None
+        if code == NO_MATCHING_SUBSCRIBERS:
+            self._next(0.1, "")  # what the site said of itself last comes first
+            self._next(0.1, "")
+            return "nobody_listens"
+        return "not_permitted" if code >= 0x80 else None
+
+    def _next(self, wait_s: float, id_: str) -> CommandResult | None:
+        """Take one message in; the result, if it is the final one of ``id_``."""
+        try:
+            full, raw = self._listener.messages.get(timeout=wait_s)
+        except queue.Empty:
+            return None
+        self._sites, _ = take(self._sites, full, raw)
+        presence = self._sites.by_id[self._site].presence
+        if presence in ("lost", "stopped") and not self._has_told:
+            self._has_told = True
+            self._on_away(presence)
+        return _final(raw, id_) if full.endswith("/command/result") else None
+
+
+def _final(raw: bytes, id_: str) -> CommandResult | None:
+    try:
+        result = decode(CommandResult, raw)
+    except ValueError:
+        return None
+    return result if result.id == id_ and result.state != "accepted" else None
