@@ -6,14 +6,16 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from agent.core import aiming, commanding, recounts, reports
+from agent.core import aiming, commanding, headcount, recounts, reports
 from agent.core.commanding import Pending
 from agent.core.commands import Command, KeepResult, Log, Send
 from agent.core.contract import (
     ALL_COMMAND,
     Aim,
+    Aside,
     CommandMessage,
     CommandResult,
+    Place,
     RecountArgs,
     Recounted,
     split_topic,
@@ -121,9 +123,15 @@ def _recount(order: CommandMessage, room: "Room", now: Now, self: Self) -> Deed:
 
 
 def _geometry(room: "Room", self: Self) -> Aim:
-    width, height = room.frame_px if room.frame_px is not None and room.eye.running else (None, None)
-    section = self.config.headcount
-    return Aim(width=width, height=height, places=(), include=section.include, exclude=section.exclude, set_aside=())
+    seen, section = headcount.geometry(room.estimator), self.config.headcount
+    return Aim(
+        width=seen.width,
+        height=seen.height,
+        places=tuple(Place(x=p.x, y=p.y, w=p.w, h=p.h, seen_share=p.seen_share) for p in seen.places),
+        include=section.include,
+        exclude=section.exclude,
+        set_aside=tuple(Aside(reason=p.reason or "excluded", x=p.x, y=p.y, w=p.w, h=p.h) for p in seen.set_aside),
+    )
 
 
 def _answer(settled: Settled, now: Now, self: Self) -> Command:

@@ -186,7 +186,7 @@ def geometry(estimator: Estimator) -> Geometry:
     found = estimator.places
     counted = [place for place in found.places if place.number in found.counted]
     excluded = [
-        Outline(face.x / width, face.y / height, face.w / width, face.h / height, 1.0, "excluded")
+        _inside(estimator.size, (face.x, face.y, face.w, face.h), 1.0, "excluded")
         for face in estimator.excluded[:MOST_SET_ASIDE]
     ]
     outlines = [(place.number in found.portraits, _outline(estimator, place)) for place in counted]
@@ -286,9 +286,21 @@ def _holds_enough(config: HeadcountSection) -> bool:
 
 
 def _outline(estimator: Estimator, place: Place) -> Outline:
-    width, height = estimator.size or (1, 1)
     found, looks = estimator.places, max(1, len(estimator.samples))
     lately = (place.bits << (found.looks - place.look)) & ((1 << looks) - 1)
     possible = max(1, min(looks, found.looks - place.born + 1))
     x, y = place.x + found.offset[0] - place.w / 2, place.y + found.offset[1] - place.h / 2
-    return Outline(x / width, y / height, place.w / width, place.h / height, lately.bit_count() / possible)
+    return _inside(estimator.size, (x, y, place.w, place.h), lately.bit_count() / possible)
+
+
+def _inside(
+    size: tuple[int, int] | None,
+    box: tuple[float, float, float, float],
+    seen_share: float,
+    reason: Literal["excluded"] | None = None,
+) -> Outline:
+    """A box in 0..1 of the frame; what lies beyond the frame's edge is cut off."""
+    (width, height), (x, y, w, h) = size or (1, 1), box
+    left, right = sorted(min(1.0, max(0.0, each / width)) for each in (x, x + w))
+    top, bottom = sorted(min(1.0, max(0.0, each / height)) for each in (y, y + h))
+    return Outline(left, top, right - left, bottom - top, min(1.0, seen_share), reason)

@@ -8,7 +8,7 @@ from statistics import median
 
 from agent.core import portraits
 from agent.core.evidence import FEWEST_SIGHTINGS, is_person, person_weight
-from agent.core.pairing import NUDGED, Matches, Offset, expected, follow, recognised
+from agent.core.pairing import NUDGED, Matches, Offset, expected, follow, is_elsewhere, recognised
 from agent.core.places import HISTORY, Place, Places, Spot
 from agent.core.presence import WEAK, is_weak, judge, neighbours, seen_together
 from agent.core.shift import ENOUGH
@@ -25,7 +25,7 @@ LEAST_HIDDEN, MOST_HIDDEN = 0.05, 0.95
 FIRST_SCORE, FIRST_SCORES = 0.9, 3
 SETTLE_LOOKS = 4  # between two reckonings of what is typical here
 CAUTION, LEAST_ODDS, MOST_ODDS = 1.2, -2.0, 2.5
-RECOGNISED = 0.3  # of the faces that should be where somebody sits: fewer, and this is another view
+RECOGNISED = 0.3  # of the people who should show: fewer, and this is another view
 STRANGE_LOOKS = 3
 DOUBTFUL = 2.5
 FLICKER_KEPT = 2.0  # windows
@@ -111,7 +111,9 @@ def _added(
 
 def _judged(places: Places, window_s: float) -> Places:
     counted, left = judge(places, window_s)
-    found = portraits.find((p for p in places.places if p.number in counted), places.looks, places.now_s)
+    found = portraits.find(
+        (p for p in places.places if p.number in counted), places.portraits, places.looks, places.now_s
+    )
     places = replace(places, counted=counted, left=left, portraits=found)
     if places.looks % SETTLE_LOOKS:
         return places

@@ -11,7 +11,8 @@ from agent.core.shift import ENOUGH, common_shift
 REACH = 0.6  # of a face's width: a face nearer to a place than this is that place's
 MOST_LARGER = 2.0  # a face twice as large is another person's
 NUDGED = 0.2  # of a face's width, by all faces together
-FOUND_AGAIN = 0.5  # of the faces that should be where somebody sits: fewer, and the camera may have been nudged far
+FOUND_AGAIN = 0.5  # of the people who should show: fewer, and the camera may have been nudged far
+AT_HOME = 0.6  # of the faces that show: if more are where somebody sits, the camera stands still
 FARTHEST = 8.0  # face widths that a nudge is followed
 
 Offset = tuple[float, float]
@@ -49,12 +50,13 @@ def recognised(places: Places, matches: Matches) -> int:
 
 
 def is_elsewhere(places: Places, spots: Sequence[Spot], matches: Matches, share: float) -> bool:
-    """True if less than this share of the faces is where somebody sits.
+    """True if less than this share of the people who should show do, and faces are where nobody sits.
 
-    Where fewer show than should, all of those that do may be where they were: people who look down together move no
-    camera, and neither do people who leave together.
+    Where fewer show than should, but most of these where somebody sits, the camera stands still: people look down
+    together, or leave together.
     """
-    return recognised(places, matches) < share * min(expected(places), len(spots))
+    known = recognised(places, matches)
+    return known < share * expected(places) and known < AT_HOME * len(spots)
 
 
 def _may_be_nudged(places: Places, spots: Sequence[Spot], matches: Matches, move: Offset) -> bool:

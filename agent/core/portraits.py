@@ -16,6 +16,7 @@ FADE = 1 / 64  # of the mean square of the movement, at each sighting
 ALWAYS, ALWAYS_LOOKS = 0.9, 64  # seen in this part of the last looks
 QUIETER = 0.6  # than the people around
 PEERS = 5
+STAYS = 1.35  # once a picture it takes more than a tremble to be none, or one look that moved
 ALONE, AMONG_PEERS = 1.2, 1.4  # times the trembling of a picture
 MOVED = 6.0  # times the trembling of a picture: it is alive
 
@@ -32,11 +33,12 @@ def stirred(place: Place, square: float, now_s: float) -> tuple[float, float]:
     return place.stir + (square - place.stir) * FADE, place.still_s if is_still else now_s
 
 
-def find(places: Iterable[Place], looks: int, now_s: float) -> frozenset[int]:
+def find(places: Iterable[Place], before: frozenset[int], looks: int, now_s: float) -> frozenset[int]:
     """Those of the counted places that are pictures.
 
     Args:
         places: The places that are counted.
+        before: Those that were pictures at the look before.
         looks: Number of the last look.
         now_s: Seconds of watching.
     """
@@ -48,7 +50,11 @@ def find(places: Iterable[Place], looks: int, now_s: float) -> frozenset[int]:
     limit = ALONE
     if len(restless) > PEERS:
         limit = min(AMONG_PEERS, QUIETER * median(restless))
-    return frozenset(place.number for place in candidates if _restlessness(place) < limit)
+    return frozenset(
+        place.number
+        for place in candidates
+        if _restlessness(place) < limit * (STAYS if place.number in before else 1.0)
+    )
 
 
 def _restlessness(place: Place) -> float:

@@ -44,7 +44,6 @@ class Room:
     conference: Conference | None = None
     commanding: Commanding = Commanding()
     recounts: tuple[Recount, ...] = ()
-    frame_px: tuple[int, int] | None = None  # width and height of the newest frame
     health: dict[str, float | int | bool | str | None] = field(default_factory=dict)
     connection: int = 0
     files_are_broken: bool = False
@@ -99,8 +98,6 @@ def _noted(room: Room, event: Event, self: Self) -> Result:
             return room, [Log("warning", f"link: {reason}")]
         case HealthRead(figures=figures):
             return replace(room, health=figures), []
-        case FrameSeen(width=width, height=height):
-            return replace(room, frame_px=(width, height)), []
         case MessageReceived(topic=topic) if not actions.is_command(topic, self.site):
             return _message(room, event, self.site)
         case _:
