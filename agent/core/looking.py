@@ -161,30 +161,24 @@ def _begun(spot: Spot, offset: Offset, number: int, looks: int, now_s: float) ->
 def _seen_again(
     place: Place, spot: Spot, offset: Offset, own: float, looks: int, now_s: float, is_clear: bool, odds: float
 ) -> Place:
-    score = spot.score
-    bits = ((place.bits << (looks - place.look)) | 1) & HISTORY
-    dx, dy = spot.x - offset[0] - place.x, spot.y - offset[1] - place.y
-    # Half a face is found beside where the whole one is.
-    rate = FOLLOW if is_clear else 0.0
-    best, second = (score, place.best) if score > place.best else (place.best, max(score, place.second))
+    """The place after another sighting. Once for each face of each look: written for speed."""
+    number, x, y, w, h, bits, look, born, seen_s, best, second, usual, was_person, _, _ = place
+    spot_x, spot_y, spot_w, spot_h, score = spot
+    bits = ((bits << (looks - look)) | 1) & HISTORY
+    if score > best:
+        best, second = score, best
+    elif score > second:
+        second = score
+    if is_clear:  # half a face is found beside where the whole one is
+        x += FOLLOW * (spot_x - offset[0] - x)
+        y += FOLLOW * (spot_y - offset[1] - y)
+        w += FOLLOW * (spot_w - w)
+        h += FOLLOW * (spot_h - h)
+        seen_s = now_s
+    usual += (score - usual) * SCORES
+    person = is_person(bits, odds, was_person)
     stir, still_s = portraits.stirred(place, own, now_s)
-    return Place(
-        place.number,
-        place.x + rate * dx,
-        place.y + rate * dy,
-        place.w + rate * (spot.w - place.w),
-        place.h + rate * (spot.h - place.h),
-        bits,
-        looks,
-        place.born,
-        now_s if is_clear else place.seen_s,
-        best,
-        second,
-        place.usual + (score - place.usual) * SCORES,
-        is_person(bits, odds, place.is_person),
-        stir,
-        still_s,
-    )
+    return Place(number, x, y, w, h, bits, looks, born, seen_s, best, second, usual, person, stir, still_s)
 
 
 def _remembered(known: list[Place], now_s: float, window_s: float) -> list[Place]:

@@ -29,7 +29,9 @@ def judge(places: Places, window_s: float) -> tuple[frozenset[int], frozenset[in
         places: After a look.
         window_s: Window of the room config.
     """
-    persons = [place for place in places.places if _is_anybody(place, places.looks)]
+    persons = [place for place in places.places if place.is_person]
+    if places.looks < FIRST_LOOKS:
+        persons = [place for place in places.places if place.is_person or place.look == places.looks]
     left = _left(places, persons, window_s)
     here = [place for place in persons if place.number not in left]
     near = places.near
@@ -43,10 +45,6 @@ def judge(places: Places, window_s: float) -> tuple[frozenset[int], frozenset[in
             if not _is_somebody_elses(place, places, by_number, counted):
                 counted.add(place.number)
     return frozenset(counted), left
-
-
-def _is_anybody(place: Place, looks: int) -> bool:
-    return place.is_person or (looks < FIRST_LOOKS and place.look == looks)
 
 
 def _left(places: Places, persons: Sequence[Place], window_s: float) -> frozenset[int]:
