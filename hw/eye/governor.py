@@ -1,8 +1,8 @@
 """How much of the processor the eye takes: a ledger that says when the next look may begin. Pure: readings come in.
 
-What is spent is owed, and paid back at ``pay_share`` a second; a look begins when nothing is owed. So any minute costs
-at most ``pay_share`` of it and one look more, and ``pay_share`` is lower than ``cpu_share`` by just that look. The first
-look waits for nothing: what starting cost is owed after it.
+What is spent is owed, and paid back at ``pay_share`` a second; a look begins when nothing is owed. So any minute
+costs at most ``pay_share`` of it and one look more, and ``pay_share`` is lower than ``cpu_share`` by just that look.
+The first look waits for nothing: what starting cost is owed after it.
 """
 
 from collections import deque
@@ -13,6 +13,7 @@ MINUTE_S = 60.0
 LONGEST_INTERVAL_S = 10.0
 LONGEST_REST_S = 60.0
 LEAST_OF_SHARE = 0.5  # for one look that takes half a minute's whole share
+HEADROOM = 0.97  # for what is spent between two readings
 FOLLOW = 0.3  # how much the newest look changes what a pixel is taken to cost
 
 
@@ -33,6 +34,7 @@ class Governor:
         self._owed_s = cpu_s
         self._largest = deque([(now_s, 0.0)])
         self._began = (now_s, cpu_s)
+        self._rest_until_s = now_s
         self._cost_of_px_s: float | None = None
         self.interval_s = interval_s
 
@@ -50,19 +52,23 @@ class Governor:
         if pixels > 0:
             each_s, known_s = cost_s / pixels, self._cost_of_px_s
             self._cost_of_px_s = each_s if known_s is None else known_s + FOLLOW * (each_s - known_s)
-        due_s = max(began_s + self._wanted_s, self.due_s(now_s))
+        self._rest_until_s = now_s + LONGEST_REST_S
+        due_s = max(began_s + self._wanted_s, self.due_s(now_s, cpu_s))
         self.interval_s = due_s - began_s
         return due_s
 
-    def due_s(self, now_s: float) -> float:
-        """When nothing is owed any more. Within ``LONGEST_REST_S``: a driver alone may take more than the share."""
-        return now_s + min(LONGEST_REST_S, self._owed_s / self.pay_share)
+    def due_s(self, now_s: float, cpu_s: float) -> float:
+        """When nothing is owed any more: later than it was at the end of the look where a driver works in between. Not
+        for ever, since a driver alone may take more than the share.
+        """
+        self._read(now_s, cpu_s)
+        return min(self._rest_until_s, now_s + self._owed_s / self.pay_share)
 
     @property
     def pay_share(self) -> float:
         """What is spent on average where a look comes as soon as nothing is owed."""
         largest_s = max(cost_s for _, cost_s in self._largest)
-        return max(LEAST_OF_SHARE * self._share, self._share - largest_s / MINUTE_S)
+        return max(LEAST_OF_SHARE * self._share, HEADROOM * self._share - largest_s / MINUTE_S)
 
     @property
     def most_px(self) -> float:

@@ -11,15 +11,19 @@ from functools import lru_cache
 from itertools import pairwise
 
 # What one tile may have, in pixels of the network's own grid. Bare YuNet (OpenCV 5) takes 21 MB for 0.25 million, 36 MB
-# for 0.42 and 180 MB for 2.1, on top of 85 MB for the process; per pixel a small piece is also 10 to 20 % faster.
+# for 0.42 and 180 MB for 2.1, on top of 85 MB for the process; per pixel a small piece is also 10 to 20 % faster, which
+# pays for the overlaps. Half as large costs 720p half as much time again in overlaps, for 8 MB less.
 MOST_TILE_PX = 360_000
-# Shared by two neighbouring tiles, and the largest face that is taken from tiles, in pixels of the level: with a third
-# of it to spare a face at an edge is whole, with some of its surroundings, in the tile that it belongs to.
-OVERLAP_PX, LARGEST_PX = 64, 48
-# From one level to the next coarser one: the smallest face that only the coarser one takes still has 16 px there.
-COARSER = 3
+# Shared by two neighbouring tiles, in pixels of the level: a face of up to 64 px at an edge is whole in the tile that
+# it belongs to. One of up to 96 px is five sixths whole in both, whose boxes are then seen to be one face. A larger one
+# counts where no edge cuts it; where one does, a coarser level has it.
+OVERLAP_PX, LARGEST_PX = 64, 96
+# From one level to the next coarser one: the smallest face that only the coarser one has still has 24 px there.
+COARSER = 4
 STRIDE_PX = 32  # both networks work on multiples of it and pad or stretch to them
 FAR = 1 << 30
+
+Spans = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,9 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The whole frame at one scale. Its faces have ``least_px`` to ``most_px`` in pixels of the frame."""
+    """The whole frame at one scale, for faces of ``least_px`` and more, in pixels of the frame; those of more than
+    ``most_px`` where no tile cuts them.
+    """
 
     scale: float
     tiles: tuple[Tile, ...]
@@ -88,9 +94,7 @@ def plan_for(width: int, height: int, scale: float, most_tile_px: int = MOST_TIL
 
 
 def _tiles(width: int, height: int, scale: float, most_tile_px: int) -> tuple[Tile, ...]:
-    overlap = max(1, math.ceil(OVERLAP_PX / scale))
-    columns, rows = _grid(width, height, scale, overlap, most_tile_px)
-    across, down = _cut(width, columns, overlap), _cut(height, rows, overlap)
+    across, down = _grid(width, height, scale, most_tile_px)
     return tuple(
         Tile(
             Rect(left, top, right, bottom),
@@ -98,51 +102,63 @@ def _tiles(width: int, height: int, scale: float, most_tile_px: int) -> tuple[Ti
             _scaled(right - left, scale),
             _scaled(bottom - top, scale),
         )
-        for top, bottom, own_top, own_bottom in down
-        for left, right, own_left, own_right in across
+        for (top, bottom), (own_top, own_bottom) in zip(down, _owned(down), strict=True)
+        for (left, right), (own_left, own_right) in zip(across, _owned(across), strict=True)
     )
 
 
-def _grid(width: int, height: int, scale: float, overlap: int, most_tile_px: int) -> tuple[int, int]:
+def _grid(width: int, height: int, scale: float, most_tile_px: int) -> tuple[Spans, Spans]:
     """Columns and rows with the least work among those whose tiles are small enough."""
-
-    def padded(length: int, parts: int) -> int:
-        return _up(_scaled(_part(length, parts, overlap), scale))
-
-    across = {parts: padded(width, parts) for parts in range(1, _most_parts(width, overlap) + 1)}
-    down = {parts: padded(height, parts) for parts in range(1, _most_parts(height, overlap) + 1)}
-    fitting = [
-        (columns * rows * wide * high, columns * rows, columns, rows)
-        for columns, wide in across.items()
-        for rows, high in down.items()
-        if wide * high <= most_tile_px
-    ]
-    if not fitting:
-        return max(across), max(down)
-    return min(fitting)[2:]
+    choices = []
+    down = [(spans, *_padded(spans, scale)) for spans in _splits(height, scale)]
+    for columns in _splits(width, scale):
+        total, largest = _padded(columns, scale)
+        for rows, rows_total, rows_largest in down:
+            fits = largest * rows_largest <= most_tile_px
+            work = total * rows_total if fits else largest * rows_largest
+            choices.append((not fits, work, len(columns) * len(rows), columns, rows))
+    return min(choices, key=lambda choice: choice[:3])[3:]
 
 
-def _most_parts(length: int, overlap: int) -> int:
-    """A tile is at least four overlaps long, or it would be nothing else."""
-    return min(64, max(1, length // (4 * overlap)))
+def _splits(length: int, scale: float) -> list[Spans]:
+    """All ways to cut a side, from one part on. A part is at least four overlaps long, or it would be nothing else."""
+    overlap = max(1, math.ceil(OVERLAP_PX / scale))
+    most = min(64, max(1, length // (4 * overlap)))
+    return [_spans(length, parts, overlap, _step(scale)) for parts in range(1, most + 1)]
 
 
-def _part(length: int, parts: int, overlap: int) -> int:
-    return min(length, math.ceil((length + (parts - 1) * overlap) / parts))
+def _spans(length: int, parts: int, overlap: int, step: int) -> Spans:
+    """Start and end of each part. The last one may be shorter."""
+    if parts == 1:
+        return ((0, length),)
+    pitch = _up(math.ceil((length - overlap) / parts), step)
+    count = max(1, math.ceil((length - overlap) / pitch))
+    return tuple((i * pitch, min(length, (i + 1) * pitch + overlap)) for i in range(count))
 
 
-def _cut(length: int, parts: int, overlap: int) -> list[tuple[int, int, int, int]]:
-    """Start, end, and start and end of what it owns, of each part; the outermost own what is beyond the edge too."""
-    part = _part(length, parts, overlap)
-    starts = [round(number * (length - part) / max(1, parts - 1)) for number in range(parts)]
-    middles = [(after + before + part) // 2 for before, after in pairwise(starts)]
-    owned = [-FAR, *middles, FAR]
-    return [(start, start + part, owned[i], owned[i + 1]) for i, start in enumerate(starts)]
+def _step(scale: float) -> int:
+    """Pixels of the frame that are whole strides: where tiles begin at a multiple of them, the network's grid lies as
+    it does over the whole picture, and a doubtful face gets a similar score. 1 where no such number is of use.
+    """
+    steps = (step for step in range(1, 129) if (step * scale) % STRIDE_PX == 0 and step * scale <= 4 * STRIDE_PX)
+    return next(steps, 1)
+
+
+def _owned(spans: Spans) -> Spans:
+    """What each part answers for: up to the middle of an overlap; the outermost also for what is beyond the edge."""
+    middles = [(start + end) // 2 for (_, end), (start, _) in pairwise(spans)]
+    return tuple(pairwise((-FAR, *middles, FAR)))
+
+
+def _padded(spans: Spans, scale: float) -> tuple[int, int]:
+    """The sum and the largest of what the network makes of the parts."""
+    lengths = [_up(_scaled(end - start, scale), STRIDE_PX) for start, end in spans]
+    return sum(lengths), max(lengths)
 
 
 def _scaled(length: int, scale: float) -> int:
     return max(1, round(length * scale))
 
 
-def _up(length: int) -> int:
-    return -(-length // STRIDE_PX) * STRIDE_PX
+def _up(length: int, step: int) -> int:
+    return -(-length // step) * step

@@ -35,7 +35,7 @@ class Sight:
         height, width = picture.shape[:2]
         plan = self._sizing.plan(width, height, self.allowance.most_px)
         seen = self._seen(picture, captured_s, plan)
-        self._sizing.learn(plan, seen.detections)
+        self._sizing.learn(seen.detections)
         return seen
 
     def examine(self, picture: Picture, captured_s: float) -> View:

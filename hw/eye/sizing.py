@@ -11,11 +11,11 @@ import math
 from dataclasses import dataclass, field
 
 from agent.core.events import Detection
-from hw.eye.plan import Plan, plan_for
+from hw.eye.plan import LARGEST_PX, Plan, plan_for
 
 # A face of so many px is found without enlarging; a smaller one is brought up to GOOD_PX. Source: two group photos (52
-# and 77 people) reduced so that faces have 4 to 14 px. At 8 px 39 and 61 are found as they are, at 10 px 46 and 74, from
-# 12 on all; enlarged to 20 to 30 px all are from 5 px on. Enlarged beyond need one or two mistakes come with them.
+# and 77 people) reduced so that faces have 4 to 14 px. At 8 px 39 and 61 are found as they are, at 10 px 46 and 74,
+# from 12 on all; enlarged to 20 to 30 px all are from 5 px on. Enlarged beyond need one or two mistakes come with them.
 ENOUGH_PX, GOOD_PX = 16.0, 20.0
 STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0)
 PROBE = 2.0  # a step of 1.5 did not show faces of 4 px at all, one of 2 shows a third of them
@@ -36,7 +36,7 @@ class Sizing:
     looks: int = 0
     # The scale that each look's faces asked for; and the look that showed the last large face.
     _needs: list[tuple[int, float]] = field(default_factory=list)
-    _large_at: int = 0
+    _large_at: int = -COARSE_EVERY
     _scale: float = 0.0
     _probed_at: int | None = None
 
@@ -57,15 +57,16 @@ class Sizing:
             return plan_for(width, height, probe)
         return plan_for(width, height, self._scale)
 
-    def learn(self, plan: Plan, faces: tuple[Detection, ...]) -> None:
-        """Take in what was found under a plan."""
+    def learn(self, faces: tuple[Detection, ...]) -> None:
+        """Take in what the last look found."""
         if self._is_probe_due():
             # Also where there is nothing to probe with: the question has been asked.
             self._probed_at = self.looks
         self.looks += 1
         self._needs.append((self.looks, self._need(faces)))
         self._needs = [(at, scale) for at, scale in self._needs if at > self.looks - HOLD_LOOKS]
-        if any(max(face.w, face.h) > plan.levels[0].most_px for face in faces):
+        # So large that a tile may not have shown it at all. For the usual scale: a probe's tiles see less of the room.
+        if any(max(face.w, face.h) * self._scale > 1.5 * LARGEST_PX for face in faces):
             self._large_at = self.looks
 
     @property
@@ -85,8 +86,8 @@ class Sizing:
 
     def reset(self, width: int, height: int) -> None:
         """Forget everything: another camera, or another picture."""
-        self.size, self.looks, self._needs, self._large_at = (width, height), 0, [], 0
-        self._scale, self._probed_at = 0.0, None
+        self.size, self.looks, self._needs = (width, height), 0, []
+        self._large_at, self._scale, self._probed_at = -COARSE_EVERY, 0.0, None
 
     def _is_probe_due(self) -> bool:
         if self._probed_at is None:
@@ -112,11 +113,10 @@ class Sizing:
 
     def _affordable(self, scale: float, most_px: float) -> float:
         """The scale, or the largest step below it that the bound allows."""
-        width, height = self.size
-        pixels = max(1, width * height)
-        grace = GRACE if scale <= self._scale else 1.0
-        if pixels * scale**2 <= most_px * grace:
-            return scale
-        base = self._base()
-        steps = [base * step for step in STEPS if base * step < scale]
-        return next((step for step in reversed(steps) if pixels * step**2 <= most_px), base * STEPS[0])
+        pixels, base = max(1, self.size[0] * self.size[1]), self._base()
+        steps = [scale, *(base * step for step in reversed(STEPS) if base * step < scale)]
+
+        def is_affordable(step: float) -> bool:
+            return pixels * step**2 <= most_px * (GRACE if step == self._scale else 1.0)
+
+        return next(filter(is_affordable, steps), base * STEPS[0])

@@ -15,18 +15,22 @@ from hw.eye.plan import Level, Plan, Tile
 from hw.eye.view import Detector, Picture
 
 SAME_IOU = 0.2  # as within one piece: boxes that overlap more are one face
-INSIDE_SHARE = 0.7  # of a smaller box, within a larger one of another piece: an eye, or a face that a tile cuts
+INSIDE_SHARE = 0.7  # of a smaller box, within a larger one: an eye or a mouth, or a face that a tile cuts
 # A face whose middle lies on an edge may measure a little to the other side in either tile, and would belong to none.
 SLACK_SHARE = 0.15
+CUT_SHARE = 0.05  # of a face's size: a box that ends so near to an edge ends because of it
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A face, the number of the piece that showed it, and whether that piece is the one that its middle belongs to."""
+    """A face, the number of the piece that showed it, whether that is the piece that its middle belongs to, and whether
+    it reaches that piece's edge inside the frame.
+    """
 
     face: Detection
     piece: int
     is_own: bool
+    is_cut: bool
 
 
 class Tiled:
@@ -53,21 +57,21 @@ def find(
         coarse: Look at the coarser levels too; else only if the finest shows a face that is theirs.
         beat: Called after each piece: on a slow box the whole takes longer than a life sign may.
     """
-    finest, *coarser = plan.levels
-    found = _on_level(picture, finest, detector, 0, beat)
-    if not coarse and all(_size(each.face) <= finest.most_px for each in found):
-        coarser = []
-    kept = [each for each in found if not coarser or _size(each.face) <= finest.most_px]
-    number = len(finest.tiles)
-    for level in coarser:
-        seen = _on_level(picture, level, detector, number, beat)
-        kept += [each for each in seen if level.least_px <= _size(each.face) <= level.most_px]
+    kept: list[Found] = []
+    number = 0
+    for level in plan.levels:
+        if number and not coarse:
+            break
+        found = _on_level(picture, level, detector, number, beat)
+        whole = [each for each in found if _size(each.face) <= level.most_px or not each.is_cut]
+        coarse = coarse or len(whole) < len(found)
+        kept += [each for each in whole if _size(each.face) >= level.least_px]
         number += len(level.tiles)
     return once(kept) if number > 1 and len(kept) > 1 else tuple(each.face for each in kept)
 
 
 def once(found: Iterable[Found]) -> tuple[Detection, ...]:
-    """Each face once, where several pieces show it. Faces of one piece are told apart already, by the network."""
+    """Each face once, where several pieces show it. Boxes of one piece that overlap are told apart by the network."""
     order = sorted(found, key=lambda each: (not each.is_own, -each.face.score))
     boxes = np.array([[each.face.x, each.face.y, each.face.w, each.face.h] for each in order])
     pieces = np.array([each.piece for each in order])
@@ -81,8 +85,7 @@ def once(found: Iterable[Found]) -> tuple[Detection, ...]:
             alive &= ~(same & (pieces != pieces[i]))
     for i in np.argsort(-areas, kind="stable"):
         if alive[i]:
-            inside = (_common(boxes, i) > INSIDE_SHARE * areas) & (areas < areas[i])
-            alive &= ~(inside & (pieces != pieces[i]))
+            alive &= ~((_common(boxes, i) > INSIDE_SHARE * areas) & (areas < areas[i]))
     return tuple(each.face for each, is_alive in zip(order, alive, strict=True) if is_alive)
 
 
@@ -101,7 +104,7 @@ def _on_level(picture: Picture, level: Level, detector: Detector, first: int, be
             whole = _in_frame(face, tile)
             x, y = whole.x + whole.w / 2, whole.y + whole.h / 2
             if tile.own.holds(x, y, SLACK_SHARE * _size(whole)):
-                found.append(Found(whole, number, tile.own.holds(x, y)))
+                found.append(Found(whole, number, tile.own.holds(x, y), _is_cut(whole, tile, picture)))
         beat()
     return found
 
@@ -121,6 +124,17 @@ def _in_frame(face: Detection, tile: Tile) -> Detection:
     area = tile.area
     wide, high = (area.right - area.left) / tile.width_px, (area.bottom - area.top) / tile.height_px
     return Detection(area.left + face.x * wide, area.top + face.y * high, face.w * wide, face.h * high, face.score)
+
+
+def _is_cut(face: Detection, tile: Tile, picture: Picture) -> bool:
+    height, width = picture.shape[:2]
+    area = tile.area
+    near = CUT_SHARE * _size(face)
+    beside = (area.left > 0 and face.x < area.left + near) or (
+        area.right < width and face.x + face.w > area.right - near
+    )
+    above = area.top > 0 and face.y < area.top + near
+    return beside or above or (area.bottom < height and face.y + face.h > area.bottom - near)
 
 
 def _size(face: Detection) -> float:

@@ -2,9 +2,9 @@
 
     python -m tests.bench.eye_cpu [--for S] [--out OUT.json] [SHARE ...]
 
-Prints, for each share and frame size: the share asked for, what the process took of one core over its worst minute (read
-from outside, start-up included), what it said itself, its interval, its working size, and its memory. The simulation
-draws its hall in the same process: some 20 MB and some 10 ms a frame at 1080p are not the eye's.
+Prints, for each share and frame size: the share asked for, what the process took of one core over its worst minute
+(read from outside, start-up included), what it said itself, its interval, its working size, and its memory. The
+simulation draws its hall in the same process: some 50 MB and some 10 ms a frame at 1080p are not the eye's.
 """
 
 import argparse
