@@ -138,8 +138,9 @@ def run_eye() -> int:
 
 def _serve(end: socket.socket, feed_watchdog: Callable[[], None] | None) -> None:
     """Work for the agent at the other end. ``feed_watchdog`` None: a child of the agent, which dies with it."""
-    from hw.eye.worker import die_with_parent, serve
+    from hw.eye.worker import die_with_parent, frames_stay_apart, serve
 
+    frames_stay_apart()
     if feed_watchdog is None:
         die_with_parent()
     serve(end, _open_viewer, feed_watchdog or (lambda: None))

@@ -125,8 +125,19 @@ class Record(Payload):
     worst_error: float | None = Field(ge=0)
 
 
+class Work(Payload):
+    """How the eye looks at a frame now: brought to this size, in pixels, and in so many pieces."""
+
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    tiles: int = Field(ge=1)
+
+
 class Headcount(FromSite):
-    """Topic ``headcount``. ``value`` None: not known, and ``reason`` says why."""
+    """Topic ``headcount``. ``value`` None: not known, and ``reason`` says why.
+
+    ``interval_s`` is what the eye really keeps, ``cpu_share`` what its process took of one core over the last minute.
+    """
 
     value: int | None = Field(ge=0)
     state: Literal["ok", "degraded", "unknown"]
@@ -138,6 +149,8 @@ class Headcount(FromSite):
     window_s: float = Field(gt=0)
     frame_age_s: float | None = Field(ge=0)
     interval_s: float = Field(gt=0)
+    cpu_share: float | None = Field(default=None, ge=0)
+    work: Work | None = None
     summoned: int | None = Field(default=None, ge=0)
     rate: float | None = Field(default=None, ge=0)
     set_aside: tuple[SetAside, ...] = ()

@@ -156,6 +156,10 @@ class FrameSeen:
 
     ``luma_mean`` is the frame's mean brightness in 0..255; ``same_s`` for how long the frame has been the same to the
     last bit (a live sensor is never: its noise changes every pixel).
+
+    The last five say how the eye works and are None where that is not known: the size in pixels that the frame was
+    brought to and in how many ``tiles``; what its process took of one core over the last minute (more than 1 with more
+    threads); and the seconds that it keeps now from one look to the next.
     """
 
     watch: int
@@ -166,6 +170,11 @@ class FrameSeen:
     detect_ms: float
     luma_mean: float
     same_s: float
+    work_width: int | None = None
+    work_height: int | None = None
+    tiles: int | None = None
+    cpu_share: float | None = None
+    interval_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ GOOD_AFTER_S = 60.0  # a run this long forgets the failures before it
 class EyeWatch:
     """Where the eye stands. ``watch`` numbers the orders: what an earlier process still sends is not believed.
 
-    ``look_s`` is how long the last look took; None before the first one.
+    ``look_s`` is how long the last look took, and ``last`` what its frame said about the eye's work (without faces);
+    None before the first one.
     """
 
     watch: int = 0
@@ -43,6 +44,7 @@ class EyeWatch:
     detector: str | None = None
     model_sha256: str | None = None
     look_s: float | None = None
+    last: FrameSeen | None = None
 
     @property
     def deadline_s(self) -> float | None:
@@ -96,7 +98,9 @@ def _start(eye: EyeWatch, now_s: float, config: RoomConfig) -> Outcome:
         interval_s=headcount.interval_s,
         cpu_share=headcount.cpu_share,
     )
-    eye = replace(eye, watch=order.watch, running=True, started_s=now_s, heard_s=now_s, retry_s=None, look_s=None)
+    eye = replace(
+        eye, watch=order.watch, running=True, started_s=now_s, heard_s=now_s, retry_s=None, look_s=None, last=None
+    )
     return Outcome(eye, [order], "starting")
 
 
@@ -106,7 +110,8 @@ def _heard(eye: EyeWatch, event: Event, now_s: float) -> Outcome:
             ready = replace(eye, heard_s=now_s, detector=detector, model_sha256=digest)
             return Outcome(ready, [Log("info", f"eye: counting with {detector}")])
         case FrameSeen(watch=eye.watch, detect_ms=detect_ms):
-            seen = replace(eye, heard_s=now_s, failures=_forgiven(eye, now_s), look_s=detect_ms / 1000)
+            last = replace(event, detections=())
+            seen = replace(eye, heard_s=now_s, failures=_forgiven(eye, now_s), look_s=detect_ms / 1000, last=last)
             return Outcome(seen, [])
         case EyeAlive(watch=eye.watch):
             return Outcome(replace(eye, heard_s=now_s, failures=_forgiven(eye, now_s)), [])

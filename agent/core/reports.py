@@ -10,7 +10,7 @@ from typing import Any, Literal
 from agent.core import headcount, recounts
 from agent.core.commands import Command, Publish
 from agent.core.config import RoomConfig
-from agent.core.contract import About, Conference, FromSite, Headcount, Health, Power, SetAside, Status, body
+from agent.core.contract import About, Conference, FromSite, Headcount, Health, Power, SetAside, Status, Work, body
 from agent.core.events import Now, Recount
 from agent.core.eye_watch import EyeWatch
 from agent.core.power import Power as PowerState
@@ -117,10 +117,11 @@ def headcount_payload(
     counted: tuple[Recount, ...] = (),
 ) -> Headcount:
     """Topic ``headcount``. ``summoned`` and ``rate`` are there only while a conference says how many are summoned."""
-    section = self.config.headcount
-    found = headcount.estimate(
-        estimator, now.mono_s, section, stale_after_s=stale_after_s(self.config, estimator.detect_s)
-    )
+    interval_s = _interval_s(self.config, eye)
+    # How many frames a window holds depends on how often the eye really looks.
+    section = self.config.headcount.model_copy(update={"interval_s": interval_s})
+    stale_s = stale_after_s(self.config, estimator.detect_s, interval_s)
+    found = headcount.estimate(estimator, now.mono_s, section, stale_after_s=stale_s)
     newest_s = estimator.samples[-1].captured_s if estimator.samples else None
     extra: dict[str, Any] = {}
     if conference is not None and now.synced and now.utc >= conference.ends_at:
@@ -140,6 +141,7 @@ def headcount_payload(
         extra["config_revision"] = self.config_revision
     if (human := recounts.human(counted)) is not None:
         extra |= {"human": human, "record": recounts.record(counted)}
+    extra |= _eye_at_work(eye)
     return Headcount(
         **common(now, self),
         value=found.value,
@@ -151,19 +153,39 @@ def headcount_payload(
         samples=found.samples,
         window_s=section.window_s,
         frame_age_s=None if newest_s is None else round(max(0.0, now.mono_s - newest_s), 1),
-        interval_s=section.interval_s,
+        interval_s=interval_s,
         detector=eye.detector,
         **extra,
     )
 
 
-def stale_after_s(config: RoomConfig, detect_s: float = 0.0) -> float:
+def stale_after_s(config: RoomConfig, detect_s: float = 0.0, interval_s: float = 0.0) -> float:
     """A count without a new frame for this long is no longer one: three frames missed, and never under 5 s.
 
-    A box that is slower than its interval rests between two looks, so that it keeps to its share of the processor.
+    A box that is slower than its interval rests between two looks, so that it keeps to its share of the processor;
+    ``interval_s`` is what the eye says that it keeps, 0 where it has not said it.
     """
     section = config.headcount
-    return max(5.0, 3 * max(section.interval_s, detect_s / section.cpu_share))
+    return max(5.0, 3 * max(section.interval_s, detect_s / section.cpu_share, interval_s))
+
+
+def _interval_s(config: RoomConfig, eye: EyeWatch) -> float:
+    """What the eye keeps now; before its first frame, and after its end, what it is asked to keep."""
+    said_s = eye.last.interval_s if eye.last is not None and eye.running else None
+    return said_s or config.headcount.interval_s
+
+
+def _eye_at_work(eye: EyeWatch) -> dict[str, Any]:
+    """The fields about the eye's work; none where it is not at work, or where it does not say."""
+    last = eye.last if eye.running else None
+    if last is None or last.cpu_share is None:
+        return {}
+    if not (last.work_width and last.work_height and last.tiles):
+        return {"cpu_share": last.cpu_share}
+    return {
+        "cpu_share": last.cpu_share,
+        "work": Work(width=last.work_width, height=last.work_height, tiles=last.tiles),
+    }
 
 
 def _rate(value: int | None, summoned: int) -> float | None:

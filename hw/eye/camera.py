@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from agent.core.errors import EyeError
-from hw.eye.view import Detector, Picture, View, look
+from hw.eye.sight import Sight
+from hw.eye.view import Detector, Picture, View, as_colour
 
 FAILED_READS = 3
 CLOSE_WITHIN_S = 1.0
@@ -89,7 +89,7 @@ class Camera:
         if not ok or frame is None or not frame.size:
             return False
         with self._news:
-            self._frame, self._is_wanted = (taken_s, np.asarray(frame, np.uint8)), False
+            self._frame, self._is_wanted = (taken_s, as_colour(frame)), False
             self._news.notify_all()
         return True
 
@@ -127,13 +127,14 @@ class CameraViewer:
         self.detector = detector.name
         self.model_sha256: str | None = detector.sha256
         self._camera = camera
-        self._network = detector
+        self._sight = Sight(detector)
+        self.allowance = self._sight.allowance
         camera.start()
 
     def view(self, after_s: float, timeout_s: float) -> View | None:
         """The newest view newer than ``after_s``, or None. Raises EyeError."""
         frame = self._camera.newest(after_s, timeout_s)
-        return None if frame is None else look(frame[1], frame[0], self._network)
+        return None if frame is None else self._sight.look(frame[1], frame[0])
 
     def close(self) -> None:
         """Let go of the camera."""

@@ -9,9 +9,11 @@ from agent.core.events import Detection, FrameSeen, FrameUnreadable
 from hw.eye.annotate import HIDE_THRESHOLD, Annotator
 from hw.eye.detector import bound_threads, open_detector
 from hw.eye.models import require, search
+from hw.eye.sight import Sight
 from hw.eye.sources import Still, open_source
-from hw.eye.view import look
 from hw.eye.worker import Sameness
+
+MOST_THREADS = 4  # a person waits for it, but not alone on the machine
 
 Counted = Callable[[FrameSeen], tuple[Detection, ...]]
 
@@ -46,12 +48,12 @@ def open_counting(
     if found.refused:
         raise EyeError("model_refused", "; ".join(found.refused))
     model = require(found)
-    bound_threads(cpu_share=4)
+    bound_threads(cpu_share=MOST_THREADS)
     opened = open_source(source, fps)
-    detector = open_detector(model, threshold)
+    sight = Sight(open_detector(model, threshold))
     annotator, sameness = None, Sameness()
     if annotate is not None:
-        annotator = Annotator(annotate, opened.is_single, open_detector(model, HIDE_THRESHOLD))
+        annotator = Annotator(annotate, opened.is_single, Sight(open_detector(model, HIDE_THRESHOLD)))
 
     def frames() -> Iterator[FrameSeen | FrameUnreadable]:
         for number, still in enumerate(opened.stills):
@@ -60,7 +62,7 @@ def open_counting(
     def _seen(number: int, still: Still) -> FrameSeen | FrameUnreadable:
         if still.picture is None:
             return FrameUnreadable(still.t_s, "unreadable", still.problem)
-        view = look(still.picture, still.t_s, detector)
+        view = sight.examine(still.picture, still.t_s)
         # A folder or a video may well hold the same picture twice; a camera that does is frozen.
         same_s = sameness.add(view) if opened.is_live else 0.0
         frame = FrameSeen(
@@ -70,4 +72,4 @@ def open_counting(
             annotator.write(number, still.picture, view.detections, counted(frame))
         return frame
 
-    return Counting(opened.is_single, detector.name, detector.sha256, frames())
+    return Counting(opened.is_single, sight.name, sight.sha256, frames())

@@ -17,16 +17,20 @@ from typing import Any
 from agent.core.commands import WatchCamera
 from agent.core.errors import EyeError
 from agent.core.events import EyeAlive, EyeReady, EyeTrouble, FrameSeen
+from hw.eye.governor import Governor
 from hw.eye.protocol import LONGEST_LINE, FromEye, decode_order, encode_event
 from hw.eye.view import View, Viewer
 
 log = logging.getLogger("diemcau.eye")
 
 ALIVE_S = 1.0
+SOON_S = 0.05  # what is owed for so short a time is not worth another rest
 NO_FRAMES_S = 10.0
 ORDER_WITHIN_S = 30.0
 PR_SET_PDEATHSIG = 1  # source: prctl(2)
+M_MMAP_THRESHOLD, LARGE_BYTES = -3, 4 << 20  # source: malloc.h of the GNU C library
 
+cpu_s = time.process_time  # of the whole process, all threads, since its start
 OpenViewer = Callable[[WatchCamera, dict[str, Any] | None], Viewer]
 
 
@@ -44,9 +48,12 @@ def serve(end: socket.socket, open_viewer: OpenViewer, feed_watchdog: Callable[[
         log.error("the order cannot be read: %s", error)
         return
     try:
-        _send(end, EyeAlive(order.watch))
+        # Before anything is opened: what that takes of the processor is owed too.
+        governor = Governor(order.cpu_share, order.interval_s, time.monotonic(), cpu_s())
+        life = Life(end, order.watch, feed_watchdog)
+        life.say()
         try:
-            _work(end, order, _opened(open_viewer, order, film), feed_watchdog)
+            _work(end, _opened(open_viewer, order, film), order, life, governor)
         except EyeError as error:
             _send(end, EyeTrouble(order.watch, error.reason, str(error)))
     except (AgentLeft, OSError):
@@ -70,6 +77,24 @@ def die_with_parent() -> None:
     # A parent that died before the first line leaves the socket closed, which is seen; one that dies here would not be.
     if os.getppid() != parent:
         os._exit(0)
+
+
+def frames_stay_apart() -> None:
+    """Have the C library take pictures (6 MB at 1080p) from the kernel one by one, and give each back at once.
+
+    By itself it learns to keep such pieces, and small ones in between hold them: 8 MB more at 1080p. The network's own
+    buffers (up to 4 MB) stay with it, since taking those anew for each tile costs 5 % of the time. Source: mallopt(3).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
+def give_back_memory() -> None:
+    """Hand the kernel what opening, or another working size, left over. Source: malloc_trim(3)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _receive_order(end: socket.socket) -> tuple[WatchCamera, dict[str, Any] | None]:
@@ -99,48 +124,72 @@ class Sameness:
         return view.captured_s - self.since_s
 
 
-def _work(end: socket.socket, order: WatchCamera, viewer: Viewer, feed_watchdog: Callable[[], None]) -> None:
+@dataclass(slots=True)
+class Life:
+    """The signs of life: one for the agent and one for systemd, given by the loop that works and nobody else."""
+
+    end: socket.socket
+    watch: int
+    feed_watchdog: Callable[[], None]
+    said_s: float = 0.0
+
+    def say(self) -> None:
+        """Tell the agent. Raises OSError when it has left."""
+        self.said_s = time.monotonic()
+        _send(self.end, EyeAlive(self.watch))
+
+    def show(self) -> None:
+        """Both, where it is time: between the pieces of one look, of which each takes a moment even on a slow box."""
+        if time.monotonic() - self.said_s >= ALIVE_S:
+            self.feed_watchdog()
+            self.say()
+
+
+def _work(end: socket.socket, viewer: Viewer, order: WatchCamera, life: Life, governor: Governor) -> None:
     try:
         _send(end, EyeReady(order.watch, viewer.detector, viewer.model_sha256))
-        _look_and_tell(end, order, viewer, feed_watchdog)
+        _look_and_tell(end, order, viewer, life, governor)
     finally:
         viewer.close()
 
 
-def _look_and_tell(end: socket.socket, order: WatchCamera, viewer: Viewer, feed_watchdog: Callable[[], None]) -> None:
-    sameness = Sameness()
+def _look_and_tell(end: socket.socket, order: WatchCamera, viewer: Viewer, life: Life, governor: Governor) -> None:
+    sameness, work = Sameness(), (0, 0)
     last_s = time.monotonic()
+    viewer.allowance.beat = life.show
     while True:
-        began_s = time.monotonic()
-        # One look of a slow box takes seconds in which nothing can be said: its time counts from here.
-        _send(end, EyeAlive(order.watch))
+        governor.begin(time.monotonic(), cpu_s())
+        # One look of a slow box takes seconds: its time counts from here.
+        life.say()
         view = viewer.view(last_s, ALIVE_S)
-        feed_watchdog()
+        life.feed_watchdog()
         if view is None:
             if time.monotonic() - last_s > NO_FRAMES_S:
                 raise EyeError("no_frames", f"the camera at {order.node} gave no frame for {NO_FRAMES_S:.0f} s")
             continue
         last_s = view.captured_s
-        _send(end, _report(order, view, sameness.add(view)))
-        _rest(end, order, began_s + pause_s(order, view.detect_ms), feed_watchdog)
+        due_s = governor.end(time.monotonic(), cpu_s(), view.work_width * view.work_height)
+        viewer.allowance.most_px = governor.most_px
+        if (view.work_width, view.work_height) != work:
+            work = view.work_width, view.work_height
+            give_back_memory()
+        _send(end, _report(order, view, sameness.add(view), governor))
+        while due_s > time.monotonic() + SOON_S:
+            _rest(end, due_s, life)
+            due_s = governor.due_s(time.monotonic(), cpu_s())
 
 
-def pause_s(order: WatchCamera, detect_ms: float) -> float:
-    """From the beginning of one look to the next, in seconds: the interval, longer where the box is too slow for it."""
-    return max(order.interval_s, detect_ms / 1000 / order.cpu_share)
-
-
-def _rest(end: socket.socket, order: WatchCamera, until_s: float, feed_watchdog: Callable[[], None]) -> None:
+def _rest(end: socket.socket, until_s: float, life: Life) -> None:
     while (left_s := until_s - time.monotonic()) > 0:
         readable, _, _ = select.select([end], [], [], min(left_s, ALIVE_S))
         if readable:
             raise AgentLeft  # an agent says nothing after its order: what can be read is the end
-        feed_watchdog()
+        life.feed_watchdog()
         if left_s > ALIVE_S:
-            _send(end, EyeAlive(order.watch))
+            life.say()
 
 
-def _report(order: WatchCamera, view: View, same_s: float) -> FrameSeen:
+def _report(order: WatchCamera, view: View, same_s: float, governor: Governor) -> FrameSeen:
     return FrameSeen(
         watch=order.watch,
         captured_s=view.captured_s,
@@ -150,6 +199,11 @@ def _report(order: WatchCamera, view: View, same_s: float) -> FrameSeen:
         detect_ms=view.detect_ms,
         luma_mean=round(view.luma_mean, 1),
         same_s=round(same_s, 1),
+        work_width=view.work_width or None,
+        work_height=view.work_height or None,
+        tiles=view.tiles or None,
+        cpu_share=round(governor.share(), 3),
+        interval_s=round(governor.interval_s, 2),
     )
 
 

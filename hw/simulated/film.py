@@ -7,7 +7,8 @@ from typing import Any
 from agent.core.errors import EyeError
 from agent.core.events import Detection
 from agent.core.parse import build
-from hw.eye.view import Detector, View, look
+from hw.eye.sight import Sight
+from hw.eye.view import Allowance, Detector, View
 from hw.simulated.hall import DrawnHall
 from hw.simulated.script import Attendance, Film, is_on
 
@@ -26,7 +27,9 @@ class FilmViewer:
     def __init__(self, film: Film, camera: str, detector: Detector | None) -> None:
         self.detector = "simulated" if detector is None else detector.name
         self.model_sha256 = None if detector is None else detector.sha256
-        self._film, self._camera, self._network = film, camera, detector
+        self._film, self._camera = film, camera
+        self._sight = None if detector is None else Sight(detector)
+        self.allowance = Allowance() if self._sight is None else self._sight.allowance
         self._attendance = Attendance(film.script)
         self._hall = DrawnHall(film.script.seats, film.script.width, film.script.height, film.script.seed)
 
@@ -46,8 +49,8 @@ class FilmViewer:
         people = self._attendance.pose(at_s)
         light = 1.0 if is_on(self._film.script, "light", "dark", at_s) else 0.0
         now_s = time.monotonic()
-        if self._network is not None:
-            return look(self._hall.draw(people, at_s, light), now_s, self._network)
+        if self._sight is not None:
+            return self._sight.look(self._hall.draw(people, at_s, light), now_s)
         faces = self._hall.face_boxes(people) if light else []
         detections = tuple(Detection(*box, SURE) for box in faces)
         script = self._film.script

@@ -144,7 +144,9 @@ def draw_wall(back: Seat, width: int, height: int, wall: Colour, carpet: Colour)
         room[:floor, x : x + 2] *= 0.9
     room[max(0, floor - 6) : floor] *= 0.7
     falloff = 1 - 0.18 * np.linspace(-1, 1, width, dtype=np.float32)[None, :, None] ** 2
-    return np.asarray(np.clip(room * falloff, 0, 255).astype(np.uint8))
+    # In place: at 1080p each copy would be 25 MB of the eye's process.
+    room *= falloff
+    return np.asarray(np.clip(room, 0, 255, out=room).astype(np.uint8))
 
 
 def draw_chair(room: Picture, seat: Seat, colour: Colour) -> None:

@@ -28,10 +28,13 @@ __all__ = ["DrawnHall", "Look", "Person", "Seat"]
 MAX_SEATS = 80
 #: Pixels that somebody moves at most; `furniture` keeps rows that far apart.
 SWAY_PX = 2
-#: Mean and spread of each of the two sheets of noise, in grey levels; even a dark picture is then 2 or 3, not 0.
+#: Mean and spread of the sheet of noise, in grey levels; even a dark picture is then 2 or 3, not 0.
 NOISE_MEAN, NOISE_SPREAD = 1.5, 1.6
-#: Each sheet can be laid in this many places along each axis: 2**32 different frames of a hall where nobody moves.
+#: It is laid twice, each time in one of this many places along each axis: 2**32 frames of a hall where nobody moves.
 NOISE_PLACES = 256
+NOISE_ROWS = 32
+#: Of people who changed their look a moment ago: at 1080p each takes 0.1 to 0.4 MB of the eye's process.
+SPARE_SPRITES = 8
 
 Picture = NDArray[np.uint8]
 
@@ -42,7 +45,7 @@ class DrawnHall:
     Attributes:
         seats: The seats, back row first, each row from left to right.
 
-    Thread: any; drawn people are remembered, up to three looks for each of 80 seats.
+    Thread: any; drawn people are remembered, as many as there are seats and some more.
     """
 
     def __init__(self, seats: int, width: int, height: int, seed: int) -> None:
@@ -62,8 +65,8 @@ class DrawnHall:
         rng = np.random.default_rng(seed)
         self.seats: tuple[Seat, ...] = place_seats(seats, width, height, rng)
         self._room = draw_room(self.seats, width, height, rng)
-        self._noise = noise_tiles(width, height)
-        self._sprite = lru_cache(maxsize=3 * MAX_SEATS)(person.draw_sprite)
+        self._noise = noise_sheet(width, height)
+        self._sprite = lru_cache(maxsize=seats + SPARE_SPRITES)(person.draw_sprite)
 
     def draw(self, people: Iterable[Person], at_s: float, light: float = 1.0) -> Picture:
         """Take a picture.
@@ -112,22 +115,25 @@ class DrawnHall:
         return boxes
 
     def _with_noise(self, frame: Picture, at_s: float) -> Picture:
-        """Add the sensor's noise: two sheets at places drawn from the time. Fresh noise would cost 20 times as much."""
+        """Add the sensor's noise: a sheet at two places drawn from the time. Fresh noise would cost 20 times more."""
         height, width = frame.shape[:2]
         rng = np.random.default_rng(int.from_bytes(struct.pack("<d", at_s), "little"))
-        for tile in self._noise:
+        for _ in range(2):
             x, y = (int(place) for place in rng.integers(0, NOISE_PLACES, 2))
-            cv2.add(frame, tile[y : y + height, x : x + width], dst=frame)
+            cv2.add(frame, self._noise[y : y + height, x : x + width], dst=frame)
         return frame
 
 
 @lru_cache(maxsize=4)
-def noise_tiles(width: int, height: int) -> tuple[Picture, Picture]:
-    """Return two sheets of noise, each larger than a picture by `NOISE_PLACES`; halls of one size share them."""
+def noise_sheet(width: int, height: int) -> Picture:
+    """Return a sheet of noise, larger than a picture by `NOISE_PLACES`; halls of one size share it."""
     rng = np.random.default_rng(width * 100_003 + height)
-    shape = (height + NOISE_PLACES, width + NOISE_PLACES, 3)
-    first, second = (np.clip(rng.normal(NOISE_MEAN, NOISE_SPREAD, shape), 0, 8).astype(np.uint8) for _ in range(2))
-    return first, second
+    sheet = np.empty((height + NOISE_PLACES, width + NOISE_PLACES, 3), np.uint8)
+    # A few rows at a time: the same numbers as all at once, without 140 MB of them in between.
+    for top in range(0, sheet.shape[0], NOISE_ROWS):
+        rows = sheet[top : top + NOISE_ROWS]
+        rows[:] = np.clip(rng.normal(NOISE_MEAN, NOISE_SPREAD, rows.shape), 0, 8)
+    return sheet
 
 
 def sway(identity: int, at_s: float) -> tuple[int, int]:
@@ -147,5 +153,5 @@ def paste(frame: Picture, sprite: Sprite, x: int, y: int) -> None:
         return
     part = (slice(y0 - y, y1 - y), slice(x0 - x, x1 - x))
     target = frame[y0:y1, x0:x1]
-    cv2.multiply(target, sprite.see_through[part], dst=target, scale=1 / 255)
+    cv2.multiply(target, cv2.merge([sprite.see_through[part]] * 3), dst=target, scale=1 / 255)
     cv2.add(target, sprite.premultiplied[part], dst=target)

@@ -41,7 +41,7 @@ class Sprite:
 
     Attributes:
         premultiplied: BGR times alpha, (height, width, 3), uint8.
-        see_through: 255 minus alpha in each of three equal channels, so that pasting is one multiply and one add.
+        see_through: 255 minus alpha, (height, width), uint8.
     """
 
     premultiplied: NDArray[np.uint8]
@@ -255,7 +255,6 @@ def draw_sprite(identity: int, look: Look, half_height: int) -> Sprite:
         head = head.tilted(who.side * LEAN_DEGREES, who.side * LEAN_SHIFT)
     head.lay_on(picture)
     size = (round((RIGHT - LEFT) * half_height), round((BOTTOM - TOP) * half_height))
-    alpha = cv2.resize(picture.alpha, size, interpolation=cv2.INTER_AREA)[..., None]
+    alpha = cv2.resize(picture.alpha, size, interpolation=cv2.INTER_AREA)
     colour = cv2.resize(picture.bgr * picture.alpha[..., None], size, interpolation=cv2.INTER_AREA)
-    solid = np.repeat(255 - alpha * 255, 3, axis=2)
-    return Sprite(np.clip(colour, 0, 255).astype(np.uint8), np.rint(solid).astype(np.uint8))
+    return Sprite(np.clip(colour, 0, 255).astype(np.uint8), np.rint(255 - alpha * 255).astype(np.uint8))

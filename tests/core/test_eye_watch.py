@@ -173,3 +173,11 @@ def test_a_box_that_is_slow_at_looking_is_given_time_and_one_that_hangs_is_not(
 def test_the_first_look_has_as_long_as_a_start() -> None:
     eye = replace(WATCHING, look_s=None)
     assert eye.deadline_s == eye.heard_s + START_WITHIN_S
+
+
+def test_what_the_last_frame_said_about_the_eye_is_kept_until_it_starts_again() -> None:
+    said = frame(BEGIN_S, 3, watch=4, interval_s=9.5, cpu_share=0.2)
+    eye, _, _ = step(WATCHING, said)
+    assert eye.last == replace(said, detections=()), "but not who was seen"
+    eye, _, _ = step(eye, Tick(), OTHER)
+    assert eye.last is None

@@ -14,7 +14,7 @@ from agent.core.eye_watch import EyeWatch
 from agent.core.headcount import Estimator, Sample
 from agent.core.power import Power
 from agent.core.reports import Reports
-from tests.core.rig import BEGIN_S, SESSION, UTC_AT_BEGIN, as_json, now_at, only, room_config, self_of, topics
+from tests.core.rig import BEGIN_S, SESSION, UTC_AT_BEGIN, as_json, frame, now_at, only, room_config, self_of, topics
 
 CONFIG = room_config()
 SELF = self_of(CONFIG)
@@ -291,3 +291,47 @@ def test_a_humans_number_and_the_record_ride_along_and_are_news() -> None:
     assert document(said_now)["record"] == {"recounts": 1, "mean_error": 0.2, "worst_error": 0.2}
     before, _ = reports.due(Reports(beat_s=BEGIN_S + 9), {"headcount": said_before}, BEGIN_S, SELF, all_again=False)
     assert topics(reports.due(before, {"headcount": said_now}, BEGIN_S, SELF, all_again=False)[1]) == ["headcount"]
+
+
+# The eye at work
+
+
+def at_work(**facts: Any) -> EyeWatch:
+    """An eye whose last frame says how it works."""
+    said = {"cpu_share": 0.31, "interval_s": 8.0, "work_width": 1440, "work_height": 810, "tiles": 4, **facts}
+    return replace(EYE, running=True, last=frame(BEGIN_S, 0, **said))
+
+
+def test_a_headcount_says_how_the_eye_really_works() -> None:
+    found = document(reports.headcount_payload(NOW, SELF, COUNTING, at_work(), None))
+    assert found["interval_s"] == 8.0
+    assert found["cpu_share"] == 0.31
+    assert found["work"] == {"width": 1440, "height": 810, "tiles": 4}
+
+
+@pytest.mark.parametrize("eye", [EYE, replace(at_work(), running=False)])
+def test_an_eye_that_is_not_at_work_says_nothing_about_it(eye: EyeWatch) -> None:
+    found = document(reports.headcount_payload(NOW, SELF, COUNTING, eye, None))
+    assert found["interval_s"] == 2
+    assert not {"cpu_share", "work"} & set(found)
+
+
+def test_a_film_of_boxes_has_no_working_size() -> None:
+    eye = at_work(work_width=None, work_height=None, tiles=None)
+    found = document(reports.headcount_payload(NOW, SELF, COUNTING, eye, None))
+    assert found["cpu_share"] == 0.31
+    assert "work" not in found
+
+
+def test_how_the_eye_works_is_no_reason_to_say_something() -> None:
+    before = {"headcount": reports.headcount_payload(NOW, SELF, COUNTING, at_work(), None)}
+    after = {"headcount": reports.headcount_payload(NOW, SELF, COUNTING, at_work(cpu_share=0.4, tiles=9), None)}
+    state, _ = reports.due(Reports(beat_s=BEGIN_S + 30), before, BEGIN_S, SELF, all_again=True)
+    assert reports.due(state, after, BEGIN_S + 1, SELF, all_again=False)[1] == []
+
+
+def test_a_box_that_looks_every_ten_seconds_has_a_count_in_between() -> None:
+    assert reports.stale_after_s(room_config(), 0.5, interval_s=10.0) == 30
+    later = now_at(NOW.mono_s + 25)
+    assert document(reports.headcount_payload(later, SELF, COUNTING, at_work(interval_s=10.0), None))["value"] == 8
+    assert document(reports.headcount_payload(later, SELF, COUNTING, EYE, None))["reason"] == "no_frames"
