@@ -12,7 +12,7 @@ REACH = 0.6  # of a face's width: a face nearer to a place than this is that pla
 MOST_LARGER = 2.0  # a face twice as large is another person's
 NUDGED = 0.2  # of a face's width, by all faces together
 FOUND_AGAIN = 0.5  # of the people who should show: fewer, and the camera may have been nudged far
-AT_HOME = 0.6  # of the faces that show: if more are where somebody sits, the camera stands still
+AT_HOME = 0.5  # of the faces that show: if more are where somebody sits, the camera stands still
 FARTHEST = 8.0  # face widths that a nudge is followed
 
 Offset = tuple[float, float]
