@@ -30,7 +30,7 @@ STRANGE_LOOKS = 3
 DOUBTFUL = 2.5
 FLICKER_KEPT = 2.0  # windows
 PERSON_KEPT_S = 900.0
-MOST_PLACES = 3000
+MOST_PLACES = 1000
 _X = attrgetter("x")
 
 

@@ -109,19 +109,17 @@ def neighbours(
         return result
     xs = [place.x for place in places]
     reach = BESIDE * max(place.w for place in places)
+    found: dict[int, set[int]] = {}
     for place in fresh:
         for index in range(bisect_left(xs, place.x - reach), bisect_right(xs, place.x + reach)):
             other = places[index]
             if other.number != place.number and abs(other.y - place.y) <= reach and place.distance(other) <= BESIDE:
-                _join(result, place.number, other.number)
-                _join(result, other.number, place.number)
+                found.setdefault(place.number, set()).add(other.number)
+                found.setdefault(other.number, set()).add(place.number)
+    for number, others in found.items():
+        before = result.get(number, ())
+        result[number] = (*before, *sorted(others.difference(before)))
     return result
-
-
-def _join(near: dict[int, tuple[int, ...]], number: int, other: int) -> None:
-    before = near.get(number, ())
-    if other not in before:
-        near[number] = (*before, other)
 
 
 def _without_gone(places: Sequence[Place], near: dict[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
