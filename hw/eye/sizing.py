@@ -2,7 +2,7 @@
 
 ::
 
-    base ──► probe at twice that ──► what the smallest faces need ──► … a probe again every 30 looks
+    base ──► probe at twice that ──► what the smallest faces need ──► … a probe again after 30 looks, 60, 120, 240
 
 The larger scale is kept while faces that need it were found within the last 30 looks, so it does not flap.
 """
@@ -20,6 +20,8 @@ ENOUGH_PX, GOOD_PX = 16.0, 20.0
 STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0)
 PROBE = 2.0  # a step of 1.5 did not show faces of 4 px at all, one of 2 shows a third of them
 PROBE_EVERY, HOLD_LOOKS, COARSE_EVERY = 30, 30, 10
+# A probe costs four looks. Where it shows nothing new the next one waits twice as long, up to 8 minutes at 2 s a look.
+MOST_PROBE_EVERY = 240
 # A very large photo is reduced first: its faces are large too. Bounds the time, not the memory, which tiles bound.
 BASE_PX = 4_000_000
 MOST_PX = 16_000_000
@@ -39,6 +41,7 @@ class Sizing:
     _large_at: int = -COARSE_EVERY
     _scale: float = 0.0
     _probed_at: int | None = None
+    _probe_every: int = PROBE_EVERY
 
     def plan(self, width: int, height: int, most_px: float = MOST_PX) -> Plan:
         """How to look at the next frame.
@@ -61,6 +64,9 @@ class Sizing:
         """Take in what the last look found."""
         if self._is_probe_due():
             # Also where there is nothing to probe with: the question has been asked.
+            if self._probed_at is not None:
+                is_new = self._need(faces) > self.wanted
+                self._probe_every = PROBE_EVERY if is_new else min(2 * self._probe_every, MOST_PROBE_EVERY)
             self._probed_at = self.looks
         self.looks += 1
         self._needs.append((self.looks, self._need(faces)))
@@ -87,12 +93,13 @@ class Sizing:
     def reset(self, width: int, height: int) -> None:
         """Forget everything: another camera, or another picture."""
         self.size, self.looks, self._needs = (width, height), 0, []
-        self._large_at, self._scale, self._probed_at = -COARSE_EVERY, 0.0, None
+        self._large_at, self._scale = -COARSE_EVERY, 0.0
+        self._probed_at, self._probe_every = None, PROBE_EVERY
 
     def _is_probe_due(self) -> bool:
         if self._probed_at is None:
             return self.looks > 0  # the first look shows what is there, the second what enlarging adds
-        return self.looks - self._probed_at >= PROBE_EVERY
+        return self.looks - self._probed_at >= self._probe_every
 
     def _base(self) -> float:
         width, height = self.size

@@ -1,5 +1,7 @@
 """hw/eye/sizing.py: as large as the faces need, without flapping, and no larger than the box can bear."""
 
+from itertools import pairwise
+
 from agent.core.events import Detection
 from hw.eye.sizing import COARSE_EVERY, GRACE, HOLD_LOOKS, PROBE_EVERY, Sizing
 
@@ -49,6 +51,24 @@ def test_the_scale_does_not_flap_while_faces_come_and_go() -> None:
     scales = [look(sizing, faces(14 if i % 20 == 0 else 17)) for i in range(100)]
     assert set(scales[2:]) == {1.5, 3.0}, "what they need, and a probe now and then"
     assert scales.count(3.0) <= 1 + 100 / PROBE_EVERY
+
+
+def test_probes_that_show_nothing_new_become_rare_and_one_that_does_makes_them_frequent_again() -> None:
+    sizing = Sizing()
+    scales = [look(sizing, faces(40)) for _ in range(1000)]
+    probes = [number for number, scale in enumerate(scales) if scale > 1]
+    assert [later - earlier for earlier, later in pairwise(probes)] == [30, 60, 120, 240, 240, 240]
+    while look(sizing, faces(40)) == 1:
+        pass
+    sizing = Sizing()
+    scales = []
+    for number in range(200):
+        scale = sizing.plan(*SIZE).scale
+        sizing.learn(faces(12) if scale > 1 and number == 31 else faces(40))
+        scales.append(scale)
+    assert scales[31] == 2, "the probe"
+    assert set(scales[32:61]) == {2}, "what it showed is held"
+    assert scales[61] == 4, "and soon asked again"
 
 
 def test_the_scale_comes_down_when_nobody_needs_it_any_more() -> None:
