@@ -22,8 +22,8 @@ DARK_LUMA = 10.0
 # The same picture to the last bit: a live sensor's noise never repeats. Source: opencv issues 14044, 22677 (drivers
 # that hand out the last frame for ever after an unplug).
 FROZEN_AFTER_S = 8.0
-# No hall has more, so it is noise; and the button waits while a look is taken in. Source: 1,000 random boxes of 3 to 900
-# pixels take 1.1 s a look, 1,000 at one spot 1.5 s, on the machine the tests were written on; 5,000 took minutes.
+# No hall has more, so it is noise, and the button waits while a look is taken in. Source: 1,000 random boxes, 3 to 900
+# pixels wide, take 1.1 s a look, 1,000 at one spot 1.5 s, on the machine the tests were written on; 5,000 took minutes.
 MOST_FACES = 1000
 ENOUGH_SAMPLES = 3
 # Frames that follow each other faster show the same moment: a false face in one of them is in the next one too.
