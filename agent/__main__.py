@@ -8,18 +8,19 @@ import logging
 import os
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from agent import __version__
-from agent.console.cli import demo, watch
 from agent.console.journal import set_up_logging
 from agent.console.options import FiniteRange
-from agent.console.site_commands import aim, recount
-from agent.core.config import Zones, parse_zones
 from agent.core.errors import AgentError
+
+if TYPE_CHECKING:
+    from agent.core.config import Zones
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 WRONG_FLAGS = 78  # EX_CONFIG of sysexits.h: the unit tells systemd not to try again
@@ -27,7 +28,30 @@ WRONG_FLAGS = 78  # EX_CONFIG of sysexits.h: the unit tells systemd not to try a
 log = logging.getLogger("diemcau")
 
 
-@click.group(context_settings={"help_option_names": ["--help", "-h"]})
+class Commands(click.Group):
+    """Commands that are imported when they are asked for: the eye starts on a small box, with what it needs itself."""
+
+    LATER: ClassVar = {
+        "aim": "agent.console.site_commands",
+        "demo": "agent.console.cli",
+        "recount": "agent.console.site_commands",
+        "watch": "agent.console.cli",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All of them, by name."""
+        return sorted([*super().list_commands(ctx), *self.LATER])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them, or None."""
+        module = self.LATER.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = getattr(import_module(module), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["--help", "-h"]})
 @click.version_option(__version__, prog_name="diemcau")
 def cli() -> None:
     """The agent of one site of a video conference: one-button power, headcount, reports over MQTT."""
@@ -103,6 +127,7 @@ def count(
     """Count the people in SOURCE: a picture, a folder of pictures, a video file, or a camera (/dev/video0)."""
     from agent.bootstrap import open_counting
     from agent.console.count import Count, print_count
+    from agent.core.config import Zones
 
     if annotate is not None and Path(annotate).absolute() in (Path(source).absolute(), Path(source).absolute().parent):
         raise click.UsageError("--annotate would write over the pictures that are counted: name another place.")
@@ -113,14 +138,9 @@ def count(
     return print_count(Count(counting, window_s, threshold, polygons), as_json, complain)
 
 
-cli.add_command(demo)
-cli.add_command(watch)
-cli.add_command(recount)
-cli.add_command(aim)
-
-
-def _zones(path: str) -> Zones:
+def _zones(path: str) -> "Zones":
     from agent.adapters.config_store import read_document
+    from agent.core.config import parse_zones
 
     return parse_zones(read_document(Path(path)), path)
 

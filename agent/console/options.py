@@ -2,11 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.core.identity import BrokerSection, broker_at, is_site_id
+if TYPE_CHECKING:
+    from agent.core.identity import BrokerSection
 
 CENTRE = "/etc/diemcau/centre.toml"
 
@@ -29,13 +30,16 @@ class SiteId(click.types.StringParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The id. Fails with one sentence otherwise."""
+        from agent.core.identity import is_site_id
+
         if not is_site_id(str(value)):
             self.fail("a site id is words of a-z and 0-9 joined by -, at most 63 characters.", param, ctx)
         return str(value)
 
 
-def broker_of(url: str | None, centre: str) -> BrokerSection:
+def broker_of(url: str | None, centre: str) -> "BrokerSection":
     """The broker by its address, or else by the centre's file. Raises ConfigError."""
     from agent.adapters.config_store import load_centre
+    from agent.core.identity import broker_at
 
     return broker_at(url) if url else load_centre(Path(centre)).broker

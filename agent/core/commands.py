@@ -1,10 +1,12 @@
 """What to do: orders of the core, carried out by the handlers that ``bootstrap`` wired. Plain data."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from agent.core.contract import Payload
 from agent.core.events import Recount, Settled
+
+if TYPE_CHECKING:
+    from agent.core.contract import Payload  # 14 MB of models, which the eye has no use for
 
 LedPattern = Literal["off", "starting", "on", "stopping", "fault"]
 
@@ -51,7 +53,7 @@ class Publish:
     """Say something on one of this site's topics (``power``); the last value of a topic replaces the ones before."""
 
     topic: str
-    payload: Payload
+    payload: "Payload"
     retain: bool = True
     expiry_s: int | None = None
 
@@ -61,7 +63,7 @@ class Send:
     """Say something once: nothing newer replaces it, and it waits ``expiry_s`` at most for the broker to come back."""
 
     topic: str
-    payload: Payload
+    payload: "Payload"
     expiry_s: int
 
 

@@ -25,6 +25,7 @@ FROZEN_AFTER_S = 8.0
 # No hall has more, so it is noise, and the button waits while a look is taken in. Source: 1,000 random boxes, 3 to 900
 # pixels wide, take 1.1 s a look, 1,000 at one spot 1.5 s, on the machine the tests were written on; 5,000 took minutes.
 MOST_FACES = 1000
+MOST_PX = 100_000.0
 ENOUGH_SAMPLES = 3
 # Frames that follow each other faster show the same moment: a false face in one of them is in the next one too.
 LOOK_EVERY_S = 0.5
@@ -199,8 +200,9 @@ def geometry(estimator: Estimator) -> Geometry:
 
 
 def is_sound(face: Detection) -> bool:
-    """False for a box that is not one: not finite, or without an area."""
-    return all(map(math.isfinite, (face.x, face.y, face.w, face.h, face.score))) and face.w > 0 and face.h > 0
+    """False for a box that is none: not finite, smaller than a pixel, or beyond what any frame holds."""
+    is_finite = all(map(math.isfinite, (face.x, face.y, face.w, face.h, face.score)))
+    return is_finite and max(abs(face.x), abs(face.y), face.w, face.h) <= MOST_PX and min(face.w, face.h) >= 1
 
 
 def _looked(
@@ -221,7 +223,8 @@ def _looked(
     value = places.people if _holds_enough(config) else seen
     if captured_s - estimator.began_s < config.window_s and places.restarts == estimator.places.restarts:
         # Who has been seen only once or twice so far is most likely there.
-        value = max(value, statistics.median_low([*(sample.seen for sample in samples), seen]))
+        usual = statistics.median_low([*(sample.seen for sample in samples), seen])
+        value = max(value, usual - len(places.portraits))
     anew, began_s, rose_s = estimator.anew, estimator.began_s, estimator.rose_s
     if places.restarts > estimator.places.restarts:
         anew, samples, began_s, rose_s = "camera_moved", (), captured_s, captured_s
