@@ -65,10 +65,15 @@ def test_with_a_window_the_value_is_what_the_agent_would_report() -> None:
     frames = seen(0, 5), seen(1, 1), seen(2, 5), seen(3, 9), seen(4, 5)
     count = Count(Counted(frames), 90, 0.6, EVERYWHERE)
     lines = list(count.lines())
-    assert [line["value"] for line in lines[2:]] == [5, 5, 5]
-    assert [line["state"] for line in lines] == ["degraded", "degraded", "ok", "ok", "ok"]
-    assert lines[0]["reason"] == "few_samples"
+    assert [line["value"] for line in lines[2:]] == [5, 5, 5], "who looks down stays, who is seen once is nobody yet"
+    assert [line["reason"] for line in lines] == ["few_samples", "few_samples", "settling", "settling", "settling"]
     assert [line["seen"] for line in lines] == [5, 1, 5, 9, 5]
+
+
+def test_a_room_where_everybody_shows_is_sure_after_three_looks() -> None:
+    lines = list(Count(Counted([seen(t_s, 5) for t_s in range(4)]), 90, 0.6, EVERYWHERE).lines())
+    assert [line["value"] for line in lines] == [5, 5, 5, 5]
+    assert [line["state"] for line in lines] == ["degraded", "degraded", "ok", "ok"]
 
 
 def test_what_is_older_than_the_window_is_forgotten() -> None:
