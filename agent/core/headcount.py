@@ -127,8 +127,9 @@ def add_frame(estimator: Estimator, frame: FrameSeen, config: HeadcountSection) 
         return fail(estimator, trouble)
     odd = _odd(estimator, frame)
     if odd is not None:
-        if estimator.odd_frames + 1 < ODD_FRAMES:
-            return replace(estimator, odd=odd, odd_frames=_in_a_row(estimator, odd, frame), odd_s=frame.captured_s)
+        odd_frames = _in_a_row(estimator, odd, frame)
+        if odd_frames < ODD_FRAMES:
+            return replace(estimator, odd=odd, odd_frames=odd_frames, odd_s=frame.captured_s)
         estimator = Estimator(anew=odd)
     faces = tuple(face for face in frame.detections if is_sound(face) and face.score >= config.threshold)
     counted, excluded = zones.split(faces, frame.width, frame.height, config)
@@ -228,8 +229,9 @@ def _looked(
     anew, began_s, rose_s = estimator.anew, estimator.began_s, estimator.rose_s
     if places.restarts > estimator.places.restarts:
         anew, samples, began_s, rose_s = "camera_moved", (), captured_s, captured_s
-    if not samples and (estimator.newest_s is None or captured_s - estimator.newest_s > config.window_s / 3):
+    elif not samples and (estimator.newest_s is None or captured_s - estimator.newest_s > config.window_s / 3):
         began_s = rose_s = captured_s
+        anew = anew if estimator.newest_s is None else None  # it is long ago
     elif samples and value > samples[-1].value:
         rose_s = captured_s
     kept = tuple([sample for sample in samples if sample.captured_s > captured_s - config.window_s])
