@@ -36,6 +36,14 @@ def test_one_who_leans_between_two_places_is_one(apart: float) -> None:
     assert taken_in(*alternating(apart)).people == 1
 
 
+@pytest.mark.parametrize("apart", [0.65, 0.8, 0.95])
+def test_who_moves_by_less_than_a_face_and_stays_there_is_one_all_the_time(apart: float) -> None:
+    places = taken_in(*[[spot(HERE)]] * 20)
+    for _ in range(60):
+        places = taken_in([spot(HERE + apart * FACE_PX)], before=places)
+        assert places.people == 1
+
+
 def test_at_two_seats_nobody_leans() -> None:
     assert taken_in(*alternating(1.9)).people == 2
 
