@@ -12,16 +12,34 @@ from agent.core.contract import Conference, FromSite
 from agent.core.events import Recount
 from agent.core.eye_watch import EyeWatch
 from agent.core.headcount import Estimator, Sample
+from agent.core.places import Places
 from agent.core.power import Power
 from agent.core.reports import Reports
-from tests.core.rig import BEGIN_S, SESSION, UTC_AT_BEGIN, as_json, frame, now_at, only, room_config, self_of, topics
+from tests.core.rig import (
+    BEGIN_S,
+    SESSION,
+    UTC_AT_BEGIN,
+    as_json,
+    face,
+    frame,
+    now_at,
+    only,
+    room_config,
+    self_of,
+    topics,
+)
 
 CONFIG = room_config()
 SELF = self_of(CONFIG)
 NOW = now_at(BEGIN_S)
 COMMON = {"at": "2012-11-20T07:30:00.000Z", "session": SESSION, "clock": "synced"}
 EYE = EyeWatch(detector="yunet_n", model_sha256="ab12")
-COUNTING = Estimator(tuple(Sample(BEGIN_S - 4 + 2 * i, seen) for i, seen in enumerate((7, 9, 8))), trouble=None)
+COUNTING = Estimator(
+    samples=tuple(Sample(BEGIN_S - 4 + 2 * i, seen, seen + 1) for i, seen in enumerate((7, 9, 8))),
+    trouble=None,
+    began_s=BEGIN_S - 1000,
+)
+EXCLUDED = (face(1500), face(1600))
 CONFERENCE = Conference(id="c-1", starts_at=UTC_AT_BEGIN, ends_at=UTC_AT_BEGIN + timedelta(seconds=90), summoned=12)
 HEARTBEAT_S = CONFIG.reporting.heartbeat_s
 
@@ -31,10 +49,15 @@ def document(payload: FromSite) -> dict[str, Any]:
     return as_json(Publish("any", payload))
 
 
+def counted(people: int, at_s: float) -> Estimator:
+    """So many people were there all the time."""
+    return Estimator(samples=(Sample(at_s, people, people),) * 3, trouble=None, began_s=at_s - 1000)
+
+
 def live(people: int = 8, at_s: float = BEGIN_S, **changes: Any) -> dict[str, FromSite]:
     """Three topics of a site that counts so many people."""
     now = now_at(at_s)
-    counting = Estimator((Sample(at_s, people),) * 3, trouble=None)
+    counting = counted(people, at_s)
     return {
         "status": reports.status(now, SELF, "running", 3),
         "headcount": reports.headcount_payload(now, SELF, counting, EYE, changes.get("conference")),
@@ -110,12 +133,12 @@ def test_power_has_step_and_reason_only_where_a_load_is_at_work_or_failed(power:
 def test_a_headcount_that_is_known_has_all_its_numbers() -> None:
     assert document(reports.headcount_payload(NOW, SELF, COUNTING, EYE, None)) == {
         **COMMON,
-        "value": 8,
+        "value": 9,
         "state": "ok",
         "reason": None,
         "seen": 8,
-        "min": 7,
-        "max": 9,
+        "min": 8,
+        "max": 10,
         "samples": 3,
         "window_s": 20,
         "frame_age_s": 0.0,
@@ -125,7 +148,7 @@ def test_a_headcount_that_is_known_has_all_its_numbers() -> None:
 
 
 def test_a_headcount_that_is_not_known_is_null_with_a_reason_and_never_zero() -> None:
-    found = document(reports.headcount_payload(NOW, SELF, headcount.fail("missing"), EyeWatch(), None))
+    found = document(reports.headcount_payload(NOW, SELF, headcount.fail(COUNTING, "missing"), EyeWatch(), None))
     assert found == {
         **COMMON,
         **dict.fromkeys(("value", "seen", "min", "max", "frame_age_s", "detector")),
@@ -140,9 +163,9 @@ def test_a_headcount_that_is_not_known_is_null_with_a_reason_and_never_zero() ->
 @pytest.mark.parametrize(
     ("summoned", "estimator", "fields"),
     [
-        (12, COUNTING, {"conference": "c-1", "summoned": 12, "rate": 0.6667}),
-        (4, COUNTING, {"conference": "c-1", "summoned": 4, "rate": 2.0}),
-        (12, headcount.fail("dark"), {"conference": "c-1", "summoned": 12, "rate": None}),
+        (12, COUNTING, {"conference": "c-1", "summoned": 12, "rate": 0.75}),
+        (4, COUNTING, {"conference": "c-1", "summoned": 4, "rate": 2.25}),
+        (12, headcount.fail(COUNTING, "dark"), {"conference": "c-1", "summoned": 12, "rate": None}),
         (0, COUNTING, {"conference": "c-1", "summoned": 0, "rate": None}),
         (None, COUNTING, {"conference": "c-1"}),
     ],
@@ -162,16 +185,24 @@ def test_a_conference_whose_end_has_passed_is_reckoned_with_no_longer_where_the_
     later_s: float, synced: bool, told: bool
 ) -> None:
     now = now_at(BEGIN_S + later_s, synced=synced)
-    counting = Estimator((Sample(now.mono_s, 8),) * 3, trouble=None)
+    counting = counted(8, now.mono_s)
     found = document(reports.headcount_payload(now, SELF, counting, EYE, CONFERENCE))
     assert found["value"] == 8
     assert found.keys() & {"conference", "summoned", "rate"} == ({"conference", "summoned", "rate"} if told else set())
 
 
 def test_faces_set_aside_and_the_config_revision_are_told_where_they_apply() -> None:
-    found = reports.headcount_payload(NOW, replace(SELF, config_revision=9), replace(COUNTING, excluded=2), EYE, None)
+    found = reports.headcount_payload(
+        NOW, replace(SELF, config_revision=9), replace(COUNTING, excluded=EXCLUDED), EYE, None
+    )
     assert document(found)["set_aside"] == [{"reason": "excluded", "count": 2}]
     assert document(found)["config_revision"] == 9
+
+
+def test_pictures_on_the_wall_are_named_before_the_faces_in_zones() -> None:
+    estimator = replace(COUNTING, excluded=EXCLUDED, places=Places(portraits=frozenset({4})))
+    found = document(reports.headcount_payload(NOW, SELF, estimator, EYE, None))
+    assert found["set_aside"] == [{"reason": "portrait", "count": 1}, {"reason": "excluded", "count": 2}]
 
 
 def test_the_age_of_the_newest_frame_is_told_also_when_it_is_too_old_to_count() -> None:
@@ -233,7 +264,7 @@ def test_a_change_is_said_at_once_but_figures_of_the_box_are_no_news(
 
 
 def test_another_frame_with_the_same_count_is_no_news() -> None:
-    calm = Estimator((*COUNTING.samples, Sample(BEGIN_S + 2, 8)), trouble=None)
+    calm = replace(COUNTING, samples=(*COUNTING.samples, Sample(BEGIN_S + 2, 8, 9)))
     first = {"headcount": reports.headcount_payload(NOW, SELF, COUNTING, EYE, None)}
     second = {"headcount": reports.headcount_payload(now_at(BEGIN_S + 2), SELF, calm, EYE, None)}
     assert first["headcount"].model_dump() != second["headcount"].model_dump()
@@ -333,5 +364,5 @@ def test_how_the_eye_works_is_no_reason_to_say_something() -> None:
 def test_a_box_that_looks_every_ten_seconds_has_a_count_in_between() -> None:
     assert reports.stale_after_s(room_config(), 0.5, interval_s=10.0) == 30
     later = now_at(NOW.mono_s + 25)
-    assert document(reports.headcount_payload(later, SELF, COUNTING, at_work(interval_s=10.0), None))["value"] == 8
+    assert document(reports.headcount_payload(later, SELF, COUNTING, at_work(interval_s=10.0), None))["value"] == 9
     assert document(reports.headcount_payload(later, SELF, COUNTING, EYE, None))["reason"] == "no_frames"
