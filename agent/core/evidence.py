@@ -18,6 +18,7 @@ BECOMES_PERSON, STAYS_PERSON = 0.7, 0.0
 FEWEST_SIGHTINGS = 3  # who walks through is seen at one spot once or twice
 # In a room without flickers somebody seen twice at one spot, this many looks apart, sits there and looks down a lot.
 CLEAN, APART_LOOKS = 1.0, 8
+SELDOM_PERSON = -1.0  # six sightings and never two in a row are a flicker in any room
 
 
 def is_person(bits: int, odds: float, was_person: bool) -> bool:
@@ -29,9 +30,10 @@ def is_person(bits: int, odds: float, was_person: bool) -> bool:
         was_person: What it was taken for: once a person it takes some evidence to be none.
     """
     sightings, followed = bits.bit_count(), (bits & (bits >> 1)).bit_count()
-    if sightings < FEWEST_SIGHTINGS or not followed:
-        return sightings > 1 and odds >= CLEAN and bits.bit_length() > APART_LOOKS
     weight = person_weight(followed, sightings - followed - 1) + odds
+    if sightings < FEWEST_SIGHTINGS or not followed:
+        is_seldom_seen = sightings > 1 and odds >= CLEAN and bits.bit_length() > APART_LOOKS
+        return is_seldom_seen and weight >= SELDOM_PERSON
     return weight >= (STAYS_PERSON if was_person else BECOMES_PERSON)
 
 
