@@ -88,6 +88,12 @@ class Camera:
         ok, frame = capture.retrieve()
         if not ok or frame is None or not frame.size:
             return False
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            # OpenCV makes ordinary colour of every format that it knows; what is left, no network can look at.
+            form = f"{frame.dtype} {'x'.join(map(str, frame.shape))}"
+            raise EyeError(
+                "bad_frame", f"the camera at {self._node} gives pictures of a kind that is not known: {form}"
+            )
         with self._news:
             self._frame, self._is_wanted = (taken_s, np.asarray(frame, np.uint8)), False
             self._news.notify_all()

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ class Driver:
         self.decoded: list[int] = []
         self.released = threading.Event()
         self.is_unplugged = False
+        self.odd: Any = None
         self._is_free = False
         self._turns = threading.Semaphore(0)
         self._waits = threading.Semaphore(0)
@@ -46,7 +48,7 @@ class Driver:
 
     def retrieve(self) -> tuple[bool, Picture | None]:
         self.decoded.append(self.grabbed)
-        return True, np.full((4, 4, 3), self.grabbed, np.uint8)
+        return True, np.full((4, 4, 3), self.grabbed, np.uint8) if self.odd is None else self.odd
 
     def release(self) -> None:
         self.released.set()
@@ -168,3 +170,24 @@ def test_the_error_of_opening_reaches_whoever_waits_for_a_frame() -> None:
     with pytest.raises(EyeError, match="there is no camera at /dev/video97"):
         camera.newest(0.0, PATIENCE_S)
     camera.close()
+
+
+@pytest.mark.parametrize(
+    ("picture", "kind"),
+    [
+        (np.zeros((4, 6), np.uint8), "uint8 4x6"),
+        (np.zeros((4, 6, 1), np.uint8), "uint8 4x6x1"),
+        (np.zeros((4, 6, 2), np.uint8), "uint8 4x6x2"),
+        (np.zeros((4, 6, 3), np.uint16), "uint16 4x6x3"),
+        (np.zeros((1, 4000), np.uint8), "uint8 1x4000"),
+    ],
+    ids=["grey", "grey in three", "raw", "16-bit", "undecoded"],
+)
+def test_a_camera_that_gives_no_ordinary_colour_says_what_it_gives(driver: Driver, picture: Any, kind: str) -> None:
+    driver.odd = picture
+    driver.end()
+    camera = Camera("/dev/video0", 0, 0)
+    camera.start()
+    with pytest.raises(EyeError, match=rf"the camera at /dev/video0 gives pictures .* not known: {kind}$") as caught:
+        camera.newest(0.0, PATIENCE_S)
+    assert caught.value.reason == "bad_frame"
