@@ -7,6 +7,7 @@ can be seen the room's clock stands still: when the light comes back, the people
 
 import math
 import statistics
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -30,6 +31,12 @@ ODD_FRAMES = 3  # in a row, of another size or from an earlier time: then that i
 # A value that still rises is too low. It is one after a window, or where most faces show and it has not risen for long.
 SETTLED_SHARE, SETTLED_S, MOST_SHOW = 1 / 3, 15.0, 0.75
 MOST_SET_ASIDE = 200
+# A face is found from some 10 pixels on; a picture that could hold none says nothing about who is there.
+LEAST_SIDE = 16
+LEAST_BOX, FARTHEST = 0.1, 1e6  # pixels
+# Faces of about one size around one place. A network leaves less than ten of them, since boxes that overlap are one
+# face; to find out who of thousands sits there takes minutes, in which no button works.
+MOST_IN_A_HEAP = 32
 # After these there is another room, or the same one at another time.
 FORGETS = {"room_off", "no_camera", "stopped"}
 
@@ -196,8 +203,12 @@ def geometry(estimator: Estimator) -> Geometry:
 
 
 def is_sound(face: Detection) -> bool:
-    """False for a box that is not one: not finite, or without an area."""
-    return all(map(math.isfinite, (face.x, face.y, face.w, face.h, face.score))) and face.w > 0 and face.h > 0
+    """False for a box that is not one: not finite, next to nothing, or far outside of every picture.
+
+    So nobody who reckons with it divides by 0 or leaves the range of numbers.
+    """
+    numbers = face.x, face.y, face.w, face.h, face.score
+    return all(map(math.isfinite, numbers)) and min(face.w, face.h) >= LEAST_BOX and max(map(abs, numbers)) <= FARTHEST
 
 
 def _looked(
@@ -232,11 +243,24 @@ def _looked(
 
 
 def _trouble(frame: FrameSeen) -> str | None:
-    if frame.width < 1 or frame.height < 1:
+    if min(frame.width, frame.height) < LEAST_SIDE or _is_heaped(frame.detections):
         return "bad_frame"
     if frame.luma_mean < DARK_LUMA:
         return "dark"
     return "frozen" if frame.same_s >= FROZEN_AFTER_S else None
+
+
+def _is_heaped(faces: tuple[Detection, ...]) -> bool:
+    """True if faces lie on top of one another as no network leaves them."""
+    if len(faces) <= MOST_IN_A_HEAP:
+        return False
+    heaps: Counter[tuple[int, float, float]] = Counter()
+    for face in faces:
+        if is_sound(face):
+            _, power = math.frexp(max(face.w, face.h))
+            size = math.ldexp(1.0, power - 1)
+            heaps[power, (face.x + face.w / 2) // size, (face.y + face.h / 2) // size] += 1
+    return max(heaps.values(), default=0) > MOST_IN_A_HEAP
 
 
 def _odd(estimator: Estimator, frame: FrameSeen) -> str | None:
