@@ -126,10 +126,10 @@ def count(
 ) -> int:
     """Count the people in SOURCE: a picture, a folder of pictures, a video file, or a camera (/dev/video0)."""
     from agent.bootstrap import open_counting
-    from agent.console.count import Count, print_count
+    from agent.console.count import Count, print_count, would_write_over
     from agent.core.config import Zones
 
-    if annotate is not None and Path(annotate).absolute() in (Path(source).absolute(), Path(source).absolute().parent):
+    if annotate is not None and would_write_over(Path(source), Path(annotate)):
         raise click.UsageError("--annotate would write over the pictures that are counted: name another place.")
     polygons = _zones(zones) if zones else Zones()
     counting = open_counting(source, fps, threshold, Path(annotate) if annotate else None, polygons)

@@ -61,6 +61,7 @@ log = logging.getLogger("diemcau")
 
 SUBSCRIPTIONS = ("conference",)
 TOLD = ("power", "headcount")  # logged in simulation
+STDIN, STDERR = 0, 2
 NOBODY = "unnamed"  # the site of an agent whose identity file cannot be used; it has no link
 
 
@@ -116,18 +117,19 @@ def run_agent(options: RunOptions) -> int:
 
 def run_eye() -> int:
     """Be the counting process: serve one agent on the socket that systemd listens on, or on standard input."""
-    _leave_no_core_dump()
+    _leave_no_file()
     service = Service()
     listening = service.listen_socket()
     if listening is not None:
         service.ready()
         # Before anything that can fail: a connection that nobody takes would have systemd start us again and again.
         end, _ = listening.accept()
+        listening.close()  # systemd keeps its own; from here on there is one socket, the agent's
         _serve(end, service.feed_watchdog)
-    elif stat.S_ISSOCK(_mode_of_stdin()):
+    elif stat.S_ISSOCK(_mode_of(STDIN)):
         with suppress(OSError):
             os.nice(10)  # counting gives way to everything else on the box
-        _serve(socket.socket(fileno=sys.stdin.fileno()), None)
+        _serve(socket.socket(fileno=STDIN), None)
     else:
         log.error("the eye is started by systemd or by `diemcau run`; to count by hand use `diemcau count SOURCE`")
         return 2
@@ -167,10 +169,24 @@ def _leave_no_core_dump() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _mode_of_stdin() -> int:
+def _leave_no_file() -> None:
+    """What a process that holds a room's frames may never do, forbidden by the kernel: to write a file of any length.
+
+    Pipes, sockets and devices are no files here, so the journal hears everything. Where the log of whoever started us
+    is a file, the limit would take that too and a fault would go unsaid: there only the core dump is forbidden.
+    Source: setrlimit(2), RLIMIT_FSIZE; Python ignores SIGXFSZ, so a write that is refused is an OSError.
+    """
+    _leave_no_core_dump()
+    sys.dont_write_bytecode = True
+    if not stat.S_ISREG(_mode_of(STDERR)):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def _mode_of(fd: int) -> int:
+    """What kind of thing a descriptor is; 0: it is closed."""
     try:
-        return os.fstat(sys.stdin.fileno()).st_mode
-    except (OSError, ValueError, AttributeError):
+        return os.fstat(fd).st_mode
+    except OSError:
         return 0
 
 

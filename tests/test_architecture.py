@@ -35,8 +35,25 @@ MAY_IMPORT = {
 FOR_ADAPTERS = {"commands", "config", "contract", "errors", "events", "identity", "ports", "parse"}
 CORE_LIBRARIES = {"pydantic"}
 # Standard library modules that touch nothing: no clock, no file, no thread, no chance.
-CORE_STANDARD = {"bisect", "collections", "dataclasses", "datetime", "difflib", "functools", "ipaddress", "json", "math"}
-CORE_STANDARD |= {"operator", "re", "statistics", "tomllib", "typing", "urllib"}  # urllib.parse: taking an address apart
+CORE_STANDARD = {
+    "bisect",
+    "collections",
+    "dataclasses",
+    "datetime",
+    "difflib",
+    "functools",
+    "ipaddress",
+    "json",
+    "math",
+}
+CORE_STANDARD |= {
+    "operator",
+    "re",
+    "statistics",
+    "tomllib",
+    "typing",
+    "urllib",
+}  # urllib.parse: taking an address apart
 TOUCHING_CALLS = {"open", "now", "utcnow", "today", "read_text", "read_bytes", "write_text", "write_bytes", "urlopen"}
 
 SOURCES = sorted((*(ROOT / "agent").rglob("*.py"), *(ROOT / "hw").rglob("*.py")))

@@ -1,6 +1,9 @@
 """``diemcau count``: what the agent would report, from a picture, a folder, a video or a camera."""
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 from agent.core import headcount
@@ -97,6 +100,30 @@ def for_people(line: dict[str, Any]) -> str:
     seen = "" if line["seen"] is None else f"  (thấy / seen {line['seen']}, {line['detect_ms']:.0f} ms)"
     reason = f"  [{line['reason']}]" if line["reason"] else ""
     return f"{line['t_s']:8.1f} s  {value}{seen}{reason}"
+
+
+def would_write_over(source: Path, out: Path) -> bool:
+    """Whether what is written to ``out``, a file or a folder, could take the place of a picture that is counted.
+
+    Asked of the files themselves: links lead to the same photo under many names.
+    """
+    return not _files_of(source).isdisjoint(_files_of(out))
+
+
+def _files_of(path: Path) -> set[tuple[int, int]]:
+    """A file or folder, and the files in it, each by device and inode; what cannot be looked at is left out."""
+    found = set()
+    with suppress(OSError):
+        found.add(_identity(path.stat()))
+        for inside in path.iterdir() if path.is_dir() else ():
+            with suppress(OSError):
+                if inside.is_file():
+                    found.add(_identity(inside.stat()))
+    return found
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def print_count(count: Count, as_json: bool, warn: Any) -> int:

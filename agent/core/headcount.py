@@ -34,6 +34,8 @@ ODD_FRAMES = 3  # in a row, of another size or from an earlier time: then that i
 # A value that still rises is too low. It is one after a window, or where most faces show and it has not risen for long.
 SETTLED_SHARE, SETTLED_S, MOST_SHOW = 1 / 3, 15.0, 0.75
 MOST_SET_ASIDE = 200
+# A face is found from some 10 pixels on; a picture that could hold none says nothing about who is there.
+LEAST_SIDE = 16
 # After these there is another room, or the same one at another time.
 FORGETS = {"room_off", "no_camera", "stopped"}
 
@@ -240,7 +242,7 @@ def _looked(
 
 
 def _trouble(frame: FrameSeen) -> str | None:
-    if frame.width < 1 or frame.height < 1:
+    if min(frame.width, frame.height) < LEAST_SIDE:
         return "bad_frame"
     if frame.luma_mean < DARK_LUMA:
         return "dark"

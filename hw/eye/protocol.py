@@ -6,6 +6,7 @@ place in any of them where a picture would fit.
 
 import dataclasses
 import json
+import math
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +17,7 @@ from agent.core.events import EyeAlive, EyeReady, EyeTrouble, FrameSeen
 FromEye = FrameSeen | EyeReady | EyeAlive | EyeTrouble
 # 5,000 faces of some 100 bytes each; what is longer is not ours.
 LONGEST_LINE = 1 << 20
+LONGEST_SIDE = 1 << 16  # pixels of a frame: more than any picture format has
 
 _KINDS: dict[str, TypeAdapter[FromEye]] = {
     kind.__name__: TypeAdapter(kind) for kind in (FrameSeen, EyeReady, EyeAlive, EyeTrouble)
@@ -47,9 +49,20 @@ def decode_event(line: bytes) -> FromEye:
     if adapter is None:
         raise ValueError("a line of unknown kind")
     try:
-        return adapter.validate_python(document)
+        event = adapter.validate_python(document)
     except ValidationError as error:
         raise ValueError(f"a line that does not fit: {error.error_count()} problems") from None
+    if isinstance(event, FrameSeen) and not _can_be(event):
+        raise ValueError("a frame with a size or a time that cannot be")
+    return event
+
+
+def _can_be(frame: FrameSeen) -> bool:
+    """JSON here has NaN and numbers without bounds. Sizes and times are reckoned with; boxes are looked at later."""
+    figures = frame.captured_s, frame.detect_ms, frame.luma_mean, frame.same_s, frame.cpu_share, frame.interval_s
+    sides = frame.width, frame.height, frame.work_width or 0, frame.work_height or 0
+    is_finite = all(math.isfinite(figure) for figure in figures if figure is not None)
+    return is_finite and max(map(abs, sides)) <= LONGEST_SIDE
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from agent.core.errors import EyeError
 from hw.eye.camera import Camera
+from hw.eye.decode import decode
 from hw.eye.view import Picture
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
@@ -77,13 +78,12 @@ def read_still(path: Path, t_s: float) -> Still:
         return Still(t_s, None, f"{path} cannot be read: {error.strerror}")
     if is_cut_off(raw):
         return Still(t_s, None, f"{path} ends in the middle: copy it again")
-    try:
-        picture = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) if raw else None
-    except cv2.error:
-        picture = None
+    picture, is_damaged = decode(raw)
     if picture is None:
         return Still(t_s, None, f"{path} is not a picture that can be read")
-    return Still(t_s, np.asarray(picture, np.uint8))
+    if is_damaged:
+        return Still(t_s, None, f"{path} is damaged inside: copy it again")
+    return Still(t_s, picture)
 
 
 def is_cut_off(raw: bytes) -> bool:
@@ -110,13 +110,16 @@ def _video(path: Path, fps: float | None) -> Iterator[Still]:
 
 def _frames(path: Path, capture: cv2.VideoCapture, fps: float | None) -> Iterator[Still]:
     promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    read, next_s = 0, 0.0
+    read, next_s, last_s = 0, 0.0, 0.0
     while True:
         ok, frame = capture.read()
         if not ok or frame is None:
             break
         t_s = max(0.0, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         read += 1
+        if t_s < last_s:
+            next_s = t_s  # two recordings in one file: the second one's times begin anew
+        last_s = t_s
         if fps is None or t_s + TINY_S >= next_s:
             # The next multiple of 1 / fps after this frame: adding up would drift.
             next_s = (math.floor((t_s + TINY_S) * fps) + 1) / fps if fps else 0.0

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ class Driver:
         self.decoded: list[int] = []
         self.released = threading.Event()
         self.is_unplugged = False
+        self.odd: Any = None
         self._is_free = False
         self._turns = threading.Semaphore(0)
         self._waits = threading.Semaphore(0)
@@ -46,7 +48,7 @@ class Driver:
 
     def retrieve(self) -> tuple[bool, Picture | None]:
         self.decoded.append(self.grabbed)
-        return True, np.full((4, 4, 3), self.grabbed, np.uint8)
+        return True, np.full((4, 4, 3), self.grabbed, np.uint8) if self.odd is None else self.odd
 
     def release(self) -> None:
         self.released.set()
@@ -167,4 +169,25 @@ def test_the_error_of_opening_reaches_whoever_waits_for_a_frame() -> None:
     camera.start()
     with pytest.raises(EyeError, match="there is no camera at /dev/video97"):
         camera.newest(0.0, PATIENCE_S)
+    camera.close()
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.full((4, 6), 7, np.uint8),
+        np.full((4, 6, 1), 7, np.uint8),
+        np.full((4, 6, 2), 7, np.uint8),
+        np.full((4, 6, 3), 7 << 8, np.uint16),
+    ],
+    ids=["grey", "grey in three", "brightness and colour by turns", "16-bit"],
+)
+def test_what_a_driver_hands_out_becomes_ordinary_colour(driver: Driver, picture: Any) -> None:
+    driver.odd = picture
+    driver.end()
+    camera = Camera("/dev/video0", 0, 0)
+    camera.start()
+    frame = camera.newest(0.0, PATIENCE_S)
+    assert frame is not None
+    assert np.array_equal(frame[1], np.full((4, 6, 3), 7, np.uint8))
     camera.close()

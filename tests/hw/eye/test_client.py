@@ -15,7 +15,7 @@ import pytest
 from agent.core.events import EyeAlive, EyeEnded, EyeReady, EyeTrouble, FrameSeen
 from hw.eye.client import COMMAND, EyeClient
 from hw.eye.models import Model
-from hw.eye.protocol import decode_event, encode_order
+from hw.eye.protocol import LONGEST_LINE, decode_event, encode_order
 from tests.conftest import wait_for
 from tests.hw.eye.conftest import HEIGHT, PATIENCE_S, ROOT, SEATS, WIDTH, Heard, film, order
 
@@ -202,6 +202,52 @@ def test_a_line_that_is_none_ends_the_eye(heard: Heard) -> None:
     event = heard.next()
     assert isinstance(event, EyeEnded)
     assert event.message.startswith("its line cannot be read: a line of unknown kind")
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"\xff\xd8\xff\xe0 JFIF", "its line cannot be read"),
+        (b"[" * 100_000, "its line cannot be read"),
+        (b'{"kind": "FrameSeen", "watch": 1, "captured_s": NaN, "width": 640, "height": 480, "detections": [], '
+         b'"detect_ms": 5, "luma_mean": 90, "same_s": 0}', "a size or a time that cannot be"),
+        (b" " * (LONGEST_LINE + 5), "its line cannot be read"),
+    ],
+    ids=["a picture", "brackets", "NaN", "too long"],
+)  # fmt: skip
+def test_an_eye_that_says_nonsense_has_ended_and_the_next_one_works(
+    heard: Heard, tmp_path: Path, line: bytes, said: str
+) -> None:
+    (tmp_path / "line").write_bytes(line + b"\n")
+    talks = f"import socket; socket.socket(fileno=0).sendall(open({str(tmp_path / 'line')!r}, 'rb').read())"
+    client = EyeClient(heard, film([]), command=(sys.executable, "-c", talks))
+    client.watch(order(watch=8))
+    assert said in heard.wait(EyeEnded).message
+    client.close()
+    client = EyeClient(heard, film([]))
+    client.watch(order(watch=9))
+    assert heard.wait(FrameSeen).watch == 9
+    client.close()
+
+
+def test_five_thousand_faces_in_one_frame_come_through_and_the_next_frame_too(heard: Heard) -> None:
+    talks = (
+        "import socket, random\n"
+        "from agent.core.events import Detection, FrameSeen\n"
+        "from hw.eye.protocol import encode_event\n"
+        "chance, end = random.Random(1), socket.socket(fileno=0)\n"
+        "faces = tuple(Detection(chance.random() * 4000, chance.random() * 2000, chance.random() * 30,\n"
+        "    chance.random() * 40, chance.random()) for _ in range(5000))\n"
+        "for at_s in (1.0, 2.0):\n"
+        "    end.sendall(encode_event(FrameSeen(3, at_s, 4000, 2000, faces, 20.0, 90.0, 0.0)))\n"
+        "end.recv(1)\n"
+        "end.recv(1 << 20)\n"
+    )
+    client = EyeClient(heard, film([]), command=(sys.executable, "-c", talks))
+    client.watch(order(watch=3))
+    frames = heard.wait(FrameSeen), heard.wait(FrameSeen)
+    assert [(frame.captured_s, len(frame.detections)) for frame in frames] == [(1.0, 5000), (2.0, 5000)]
     client.close()
 
 
