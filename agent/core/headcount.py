@@ -134,6 +134,8 @@ def add_frame(estimator: Estimator, frame: FrameSeen, config: HeadcountSection) 
             return replace(estimator, odd=odd, odd_frames=odd_frames, odd_s=frame.captured_s)
         estimator = Estimator(anew=odd)
     faces = tuple(face for face in frame.detections if is_sound(face) and face.score >= config.threshold)
+    if len(faces) > MOST_FACES:
+        return fail(estimator, "too_many_faces")
     counted, excluded = zones.split(faces, frame.width, frame.height, config)
     estimator = replace(
         estimator,
@@ -246,8 +248,6 @@ def _trouble(frame: FrameSeen) -> str | None:
         return "bad_frame"
     if frame.luma_mean < DARK_LUMA:
         return "dark"
-    if len(frame.detections) > MOST_FACES:
-        return "too_many_faces"
     return "frozen" if frame.same_s >= FROZEN_AFTER_S else None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent.core.config import HeadcountSection
 from agent.core.events import Detection, FrameSeen
-from agent.core.headcount import MOST_IN_A_HEAP, Estimate, Estimator, add_frame, estimate, single
+from agent.core.headcount import MOST_FACES, Estimate, Estimator, add_frame, estimate, single
 
 CONFIG = HeadcountSection()
 WIDTH, HEIGHT = 1920, 1080
@@ -48,18 +48,18 @@ def test_the_smallest_picture_that_could_hold_a_face_is_counted() -> None:
     assert single(frame(Detection(2, 2, 11, 12, 0.9), width=16, height=16), CONFIG).value == 1
 
 
-def test_five_thousand_faces_all_over_a_frame_are_counted_one_by_one() -> None:
-    assert single(frame(*over_the_room(5000)), CONFIG).value == 5000
-    assert after_three(*over_the_room(5000)).value is not None
+def test_a_thousand_faces_all_over_a_frame_are_counted_one_by_one() -> None:
+    assert single(frame(*over_the_room(MOST_FACES)), CONFIG).value == MOST_FACES
+    assert after_three(*over_the_room(MOST_FACES)).value is not None
 
 
-@pytest.mark.parametrize("step", [0.0, 0.005, 1e-9])
-def test_five_thousand_faces_on_one_spot_are_no_frame_and_cost_no_time(step: float) -> None:
+@pytest.mark.parametrize("step", [0.0, 0.005, 1e-9, 0.3])
+def test_five_thousand_faces_are_noise_and_cost_no_time(step: float) -> None:
     found = after_three(*on_one_spot(5000, step=step))
-    assert (found.value, found.state, found.reason) == (None, "unknown", "bad_frame")
+    assert (found.value, found.state, found.reason) == (None, "unknown", "too_many_faces")
 
 
-def test_after_a_frame_with_a_heap_the_count_goes_on() -> None:
+def test_after_a_frame_of_noise_the_count_goes_on() -> None:
     sitting = [Detection(200.0 * i, 300, 40, 50, 0.9) for i in range(6)]
     estimator = Estimator()
     for number in range(6):
@@ -68,28 +68,21 @@ def test_after_a_frame_with_a_heap_the_count_goes_on() -> None:
     assert estimate(estimator, 11.0, CONFIG, 30).value == 6
 
 
-def test_a_box_as_large_as_the_frame_among_thousands_costs_no_time() -> None:
-    assert after_three(Detection(1, 1, WIDTH - 2, HEIGHT - 2, 0.9), *over_the_room(4999)).value is not None
+def test_a_box_as_large_as_the_frame_among_hundreds_costs_no_time() -> None:
+    assert after_three(Detection(1, 1, WIDTH - 2, HEIGHT - 2, 0.9), *over_the_room(900)).value is not None
 
 
-def test_a_large_face_with_many_small_ones_in_it_is_no_heap() -> None:
+def test_a_large_face_with_many_small_ones_in_it_is_counted_with_them() -> None:
     """A screen in the room, say, with another hall on it."""
     small = [Detection(400 + 14.0 * (i % 20), 300 + 16.0 * (i // 20), 12, 14, 0.9) for i in range(300)]
     assert single(frame(Detection(300, 200, 500, 600, 0.9), *small), CONFIG).value == 301
-
-
-@pytest.mark.parametrize("size", [11.0, 64.0, 63.9, 200.0])
-def test_faces_side_by_side_as_a_network_leaves_them_are_no_heap(size: float) -> None:
-    """Overlapping by 0.3 at most, which is 0.54 of a face apart, along both axes."""
-    faces = [Detection(0.54 * size * i, 0.54 * size * j, size, size, 0.9) for i in range(20) for j in range(20)]
-    assert single(frame(*faces), CONFIG).reason is None
 
 
 def test_boxes_that_are_none_are_left_out_and_the_others_counted() -> None:
     odd = [math.nan, math.inf, -math.inf, 0.0, -5.0]
     faces = [Detection(10.0, 10.0, value, 30.0, 0.9) for value in odd] * 1000
     faces += [Detection(value, 10.0, 30.0, 30.0, 0.9) for value in odd[:3]] * 1000
-    faces += [Detection(10.0, 10.0, 30.0, 30.0, math.nan)] * (MOST_IN_A_HEAP + 1)
+    faces += [Detection(10.0, 10.0, 30.0, 30.0, math.nan)] * (MOST_FACES + 1)
     assert single(frame(*faces, Detection(900, 500, 40, 50, 0.9)), CONFIG).value == 1
     assert after_three(*faces, Detection(900, 500, 40, 50, 0.9)).value == 1
 

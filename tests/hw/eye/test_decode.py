@@ -35,7 +35,7 @@ def test_a_whole_picture_is_not_damaged(flags: list[int]) -> None:
     assert (picture.shape, is_damaged) == (PICTURE.shape, False)
 
 
-@pytest.mark.parametrize("share", [0.2, 0.35, 0.5])
+@pytest.mark.parametrize("share", [0.2, 0.35])
 @pytest.mark.parametrize("bad", [bytes(400), garbage(400), b"\x13\x37" * 300], ids=["zeros", "noise", "pattern"])
 @pytest.mark.parametrize("flags", [[], RESTARTS], ids=["plain", "restarts"])
 def test_a_jpeg_with_garbage_in_the_middle_is_damaged(
