@@ -84,7 +84,7 @@ def run(config: str, state: str, room: str | None, simulate: str | None, speed: 
 @cli.command()
 def eye() -> int:
     """Be the counting process. Started by systemd or by `diemcau run`, not by hand."""
-    from agent.bootstrap import run_eye
+    from agent.eye_bootstrap import run_eye
 
     set_up_logging()
     return run_eye()
@@ -125,9 +125,9 @@ def count(
     as_json: bool,
 ) -> int:
     """Count the people in SOURCE: a picture, a folder of pictures, a video file, or a camera (/dev/video0)."""
-    from agent.bootstrap import open_counting
     from agent.console.count import Count, print_count, would_write_over
     from agent.core.config import Zones
+    from agent.eye_bootstrap import open_counting
 
     if annotate is not None and would_write_over(Path(source), Path(annotate)):
         raise click.UsageError("--annotate would write over the pictures that are counted: name another place.")

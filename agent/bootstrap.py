@@ -1,21 +1,16 @@
 """The composition root: the only module that names concrete parts and decides their order.
 
-``run_agent`` opens the parts of one site, inside out, in one ``ExitStack``, so that they close in reverse; ``run_eye``
-is the counting process; ``open_counting`` is ``diemcau count``. OpenCV is imported in the last two only.
+``run_agent`` opens the parts of one site, inside out, in one ``ExitStack``, so that they close in reverse. The counting
+process has a root of its own (``eye_bootstrap``): OpenCV is never imported here, and nothing of this there.
 """
 
 import logging
-import os
 import platform
-import resource
 import signal
-import socket
-import stat
-import sys
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,15 +20,13 @@ from agent.adapters.agent_db import AgentDb
 from agent.adapters.config_store import load_identity, load_room, read_document
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.service import Service
-from agent.core import reports, zones
+from agent.core import reports
 from agent.core.commands import KeepResult, Publish, ReadHealth, Send, SetRelay, ShowLed, StopEye, WatchCamera
-from agent.core.config import RoomConfig, Zones
+from agent.core.config import RoomConfig
 from agent.core.contract import ALL_COMMAND, Payload, Truth, topic
-from agent.core.errors import ConfigError, EyeError, Problem, RelayError
+from agent.core.errors import ConfigError, Problem, RelayError
 from agent.core.events import (
-    Detection,
     Event,
-    FrameSeen,
     HealthRead,
     RelayFailed,
     RelaySet,
@@ -54,14 +47,12 @@ from hw.relays import GpioRelays
 from hw.usb_watch import UdevWatch
 
 if TYPE_CHECKING:
-    from hw.eye.counting import Counting
     from hw.simulated.script import Film, Script
 
 log = logging.getLogger("diemcau")
 
 SUBSCRIPTIONS = ("conference",)
 TOLD = ("power", "headcount")  # logged in simulation
-STDIN, STDERR = 0, 2
 NOBODY = "unnamed"  # the site of an agent whose identity file cannot be used; it has no link
 
 
@@ -113,101 +104,6 @@ def run_agent(options: RunOptions) -> int:
         runtime.run(Started(relays.states(), problems + loaded.problems, db.memory()))
         service.stopping()
     return 0
-
-
-def run_eye() -> int:
-    """Be the counting process: serve one agent on the socket that systemd listens on, or on standard input."""
-    _leave_no_file()
-    service = Service()
-    listening = service.listen_socket()
-    if listening is not None:
-        service.ready()
-        # Before anything that can fail: a connection that nobody takes would have systemd start us again and again.
-        end, _ = listening.accept()
-        listening.close()  # systemd keeps its own; from here on there is one socket, the agent's
-        _serve(end, service.feed_watchdog)
-    elif stat.S_ISSOCK(_mode_of(STDIN)):
-        with suppress(OSError):
-            os.nice(10)  # counting gives way to everything else on the box
-        _serve(socket.socket(fileno=STDIN), None)
-    else:
-        log.error("the eye is started by systemd or by `diemcau run`; to count by hand use `diemcau count SOURCE`")
-        return 2
-    sys.stderr.flush()
-    # The camera's thread may be inside a driver; ending it by the book would be an abort inside OpenCV.
-    os._exit(0)
-
-
-def _serve(end: socket.socket, feed_watchdog: Callable[[], None] | None) -> None:
-    """Work for the agent at the other end. ``feed_watchdog`` None: a child of the agent, which dies with it."""
-    from hw.eye.worker import die_with_parent, frames_stay_apart, serve
-
-    frames_stay_apart()
-    if feed_watchdog is None:
-        die_with_parent()
-    serve(end, _open_viewer, feed_watchdog or (lambda: None))
-
-
-def open_counting(
-    source: str, fps: float | None, threshold: float, annotate: Path | None, polygons: Zones
-) -> "Counting":
-    """Open a source for ``diemcau count``. Raises EyeError."""
-    _leave_no_core_dump()
-    try:
-        from hw.eye.counting import open_counting as open_it
-    except ImportError as error:
-        raise EyeError("no_opencv", f"OpenCV does not start ({error}): install that library") from error
-
-    def counted(frame: FrameSeen) -> tuple[Detection, ...]:
-        return zones.split(frame.detections, frame.width, frame.height, polygons)[0]
-
-    return open_it(source, fps, threshold, annotate, counted)
-
-
-def _leave_no_core_dump() -> None:
-    """A core dump of a process that holds frames would be pictures on the disk."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _leave_no_file() -> None:
-    """What a process that holds a room's frames may never do, forbidden by the kernel: to write a file of any length.
-
-    Pipes, sockets and devices are no files here, so the journal hears everything. Where the log of whoever started us
-    is a file, the limit would take that too and a fault would go unsaid: there only the core dump is forbidden.
-    Source: setrlimit(2), RLIMIT_FSIZE; Python ignores SIGXFSZ, so a write that is refused is an OSError.
-    """
-    _leave_no_core_dump()
-    sys.dont_write_bytecode = True
-    if not stat.S_ISREG(_mode_of(STDERR)):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-
-def _mode_of(fd: int) -> int:
-    """What kind of thing a descriptor is; 0: it is closed."""
-    try:
-        return os.fstat(fd).st_mode
-    except OSError:
-        return 0
-
-
-def _open_viewer(order: WatchCamera, film: dict[str, Any] | None) -> Any:
-    from hw.eye.detector import bound_threads, open_detector
-    from hw.eye.models import require, search
-
-    bound_threads(order.cpu_share)
-    if film is not None:
-        from hw.simulated.film import FilmViewer, read_film
-
-        running = read_film(film)
-        network = None if running.boxes_only else open_detector(require(search(order.model)), order.threshold)
-        return FilmViewer(running, order.node, network)
-    from hw.eye.camera import Camera, CameraViewer
-
-    found = search(order.model)
-    for sentence in found.refused:
-        log.error("%s", sentence)
-    detector = open_detector(require(found), order.threshold)
-    return CameraViewer(Camera(order.node, order.width, order.height), detector)
 
 
 def _open(parts: ExitStack, part: Any) -> Any:

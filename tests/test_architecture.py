@@ -14,6 +14,7 @@ TOP_LEVEL = {"agent", "hw", "systemd", "firmware-config", "tests"}
 ROOMS = {
     "agent.__main__": "main",
     "agent.bootstrap": "bootstrap",
+    "agent.eye_bootstrap": "bootstrap",
     "agent.runtime": "runtime",
     "agent.core": "core",
     "agent.adapters": "adapters",

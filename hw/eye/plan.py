@@ -11,9 +11,9 @@ from functools import lru_cache
 from itertools import pairwise
 
 # What one tile may have, in pixels of the network's own grid. Bare YuNet (OpenCV 5) takes 21 MB for 0.25 million, 36 MB
-# for 0.42 and 180 MB for 2.1, on top of 85 MB for the process; per pixel a small piece is also 10 to 20 % faster, which
-# pays for the overlaps. Half as large costs 720p half as much time again in overlaps, for 8 MB less.
-MOST_TILE_PX = 360_000
+# for 0.42 and 180 MB for 2.1, on top of the process; per pixel a small piece is also 10 to 20 % faster, which pays for
+# the overlaps. 640x480 stays in one piece; a quarter less would save 6 MB more and cost it a tenth.
+MOST_TILE_PX = 320_000
 # Shared by two neighbouring tiles, in pixels of the level: a face of up to 64 px at an edge is whole in the tile that
 # it belongs to. One of up to 96 px is five sixths whole in both, whose boxes are then seen to be one face. A larger one
 # counts where no edge cuts it; where one does, a coarser level has it.

@@ -426,9 +426,9 @@ def test_strace_catches_an_eye_that_leaks(start: StartEye, tmp_path: Path, leak:
 def test_what_the_kernel_forbids_the_eye_is_forbidden_to_whatever_runs_in_it(tmp_path: Path) -> None:
     """The limits that the eye puts on itself, and then a library that wants to keep a picture."""
     keeps = (
-        "from agent import bootstrap\n"
+        "from agent import eye_bootstrap\n"
         "import os, sys\n"
-        "bootstrap.run_eye()\n"  # wrong use: nobody is at the other end; the limits are there all the same
+        "eye_bootstrap.run_eye()\n"  # wrong use: nobody is at the other end; the limits are there all the same
         "try:\n"
         "    open('a.jpg', 'wb', buffering=0).write(b'picture')\n"
         "except OSError as error:\n"
