@@ -2,14 +2,14 @@
 
 The rooms of this house; ``tests/test_architecture.py`` guards who may import whom.
 
-================  ===========================================================================================================
+================  ======================================================================================================
 ``core``          decides, touches nothing: state in, event in, new state and commands out
 ``adapters``      touch the broker, the disk, systemd and processes; they never decide
 ``console``       what people see: the command line, the live table, the demo
 ``runtime``       the one loop that owns the state: inbox, core, handlers, deadlines
 ``bootstrap``     the composition root: the only module that names concrete parts; ``eye_bootstrap`` the eye's
 ``hw`` (package)  touches wires and device nodes; ``hw.eye`` is the counting process
-================  ===========================================================================================================
+================  ======================================================================================================
 """
 
 from importlib.metadata import PackageNotFoundError, version

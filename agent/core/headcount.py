@@ -60,7 +60,8 @@ class Estimator:
         excluded: Faces of the newest frame that the zones set aside.
         trouble: Why there is no headcount; None: there is one.
         anew: Why it began anew; it says so until it has settled.
-        odd: Why the newest frame was left out; ``odd_frames`` how many in a row.
+        odd: Why the newest frame was left out; ``odd_frames`` how many in a row, ``odd_s`` and ``odd_seen`` when it was
+            taken and how many faces it shows.
         began_s: When the newest run of looks began; ``rose_s`` when the value rose last.
         newest_s: When the newest look was taken, kept while there is trouble: after a short one it goes on as it was.
         detect_s: How long the newest look took.
@@ -75,6 +76,7 @@ class Estimator:
     odd: str | None = None
     odd_frames: int = 0
     odd_s: float = 0.0
+    odd_seen: int = 0
     began_s: float = 0.0
     rose_s: float = 0.0
     newest_s: float | None = None
@@ -127,16 +129,17 @@ def add_frame(estimator: Estimator, frame: FrameSeen, config: HeadcountSection) 
     trouble = _trouble(frame)
     if trouble is not None:
         return fail(estimator, trouble)
-    odd = _odd(estimator, frame)
-    if odd is not None:
-        odd_frames = _in_a_row(estimator, odd, frame)
-        if odd_frames < ODD_FRAMES:
-            return replace(estimator, odd=odd, odd_frames=odd_frames, odd_s=frame.captured_s)
-        estimator = Estimator(anew=odd)
     faces = tuple(face for face in frame.detections if is_sound(face) and face.score >= config.threshold)
     if len(faces) > MOST_FACES:
         return fail(estimator, "too_many_faces")
     counted, excluded = zones.split(faces, frame.width, frame.height, config)
+    odd = _odd(estimator, frame)
+    if odd is not None:
+        odd_frames = _in_a_row(estimator, odd, frame)
+        if odd_frames < ODD_FRAMES:
+            seen = len(counted)
+            return replace(estimator, odd=odd, odd_frames=odd_frames, odd_s=frame.captured_s, odd_seen=seen)
+        estimator = Estimator(anew=odd)
     estimator = replace(
         estimator,
         size=(frame.width, frame.height),
@@ -169,7 +172,7 @@ def estimate(estimator: Estimator, now_s: float, config: HeadcountSection, stale
         value=values[-1],
         state="degraded" if reason else "ok",
         reason=reason,
-        seen=samples[-1].seen,
+        seen=samples[-1].seen if estimator.odd is None else estimator.odd_seen,
         min=min(values),
         max=max(values),
         samples=len(values),

@@ -276,3 +276,10 @@ def test_a_face_at_the_edge_is_told_within_the_frame() -> None:
     for outline in core.geometry(take(*looks, config=WIDE)).places:
         assert 0 <= outline.x <= outline.x + outline.w <= 1
         assert 0 <= outline.y <= outline.y + outline.h <= 1
+
+
+def test_a_frame_that_is_left_out_still_says_what_it_shows() -> None:
+    estimator = take(*[frame(BEGIN_S + 2 * i, 5) for i in range(4)])
+    odd = core.add_frame(estimator, replace(frame(BEGIN_S + 8, 3), width=1000), CONFIG)
+    found = estimate(odd, BEGIN_S + 8)
+    assert (found.value, found.seen, found.state, found.reason) == (5, 3, "degraded", "frame_size")
