@@ -7,6 +7,7 @@ import numpy as np
 
 from agent.core.errors import EyeError
 from agent.core.events import Detection
+from hw.eye.sight import Sight
 from hw.eye.view import Detector, Picture
 
 # Faces that do not count are hidden too: whatever the network takes for a face at all.
@@ -17,6 +18,20 @@ MARGIN = 0.25  # of the box on each side: forehead, chin and ears
 CELLS = 4
 COARSER = (CELLS, 2, 1)  # for whatever it still takes for a face, down to HIDE_THRESHOLD
 GREEN = (80, 200, 60)
+
+
+class Hider:
+    """Finds what is to be hidden: all that the network takes for a face, at the size that the faces need and at the
+    picture's own. What is doubtful at one may be clear at the other, and nobody must be left over.
+    """
+
+    def __init__(self, network: Detector) -> None:
+        self.name, self.sha256 = network.name, network.sha256
+        self._network, self._sight = network, Sight(network)
+
+    def detect(self, picture: Picture) -> tuple[Detection, ...]:
+        """All faces at either size; some twice."""
+        return (*self._sight.detect(picture), *self._network.detect(picture))
 
 
 class Annotator:

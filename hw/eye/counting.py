@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.core.errors import EyeError
 from agent.core.events import Detection, FrameSeen, FrameUnreadable
-from hw.eye.annotate import HIDE_THRESHOLD, Annotator
+from hw.eye.annotate import HIDE_THRESHOLD, Annotator, Hider
 from hw.eye.detector import bound_threads, open_detector
 from hw.eye.models import require, search
 from hw.eye.sight import Sight
@@ -53,7 +53,7 @@ def open_counting(
     sight = Sight(open_detector(model, threshold))
     annotator, sameness = None, Sameness()
     if annotate is not None:
-        annotator = Annotator(annotate, opened.is_single, Sight(open_detector(model, HIDE_THRESHOLD)))
+        annotator = Annotator(annotate, opened.is_single, Hider(open_detector(model, HIDE_THRESHOLD)))
 
     def frames() -> Iterator[FrameSeen | FrameUnreadable]:
         for number, still in enumerate(opened.stills):
