@@ -12,6 +12,7 @@ SAME_PERSON = 1.0  # of a face's width: nearer, and never seen together, is one 
 LEANING = 1.7  # of a face's width: farther nobody leans
 WEAK = 0.15  # below the room's typical score: a chin, an ear, half a face
 USUALLY_WEAK = 0.22  # below it on average; half hidden faces are at 0.2
+UNCLEAR, MANY = 0.1, 10
 SELDOM = 0.1  # of the sightings: a part of a face that is itself hidden is not seen together with it
 CLEARLY = 0.1  # by how much its neighbour's score has to be better
 FIRST_LOOKS = 3  # nobody can have been seen often yet: who is seen is there
@@ -35,7 +36,14 @@ def judge(places: Places, window_s: float) -> tuple[frozenset[int], frozenset[in
     left = _left(places, persons, window_s)
     here = [place for place in persons if place.number not in left]
     near = places.near
-    counted = {place.number for place in here if place.number not in near}
+    typical = places.typical_score
+    # Among many clear faces one that is never clear is none: half a face has a neighbour who hides it.
+    unclear = typical - UNCLEAR if len(here) >= MANY else 0.0
+    counted = {
+        place.number
+        for place in here
+        if place.number not in near and (place.second >= unclear or not is_weak(place, typical))
+    }
     rivals = [place for place in here if place.number in near]
     if rivals:
         # The clearest first: who comes later and is the same person as one of them is not counted again.

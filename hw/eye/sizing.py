@@ -27,7 +27,8 @@ BASE_PX = 4_000_000
 MOST_PX = 16_000_000
 # What is a little too dear is kept where it is in use, or the scale would flap with the noise of the clock.
 GRACE = 1.25
-SMALL_RANK = 0.05  # the smallest twentieth of the faces may be mistakes, and decides nothing where there are many
+# The smallest twentieth of the faces may be mistakes, and of several the smallest one: they decide nothing.
+SMALL_RANK, SEVERAL = 0.05, 5
 
 
 @dataclass(slots=True)
@@ -113,7 +114,7 @@ class Sizing:
         if not faces:
             return base
         sizes = sorted(max(face.w, face.h) for face in faces)
-        small_px = max(1.0, sizes[int(SMALL_RANK * len(sizes))])
+        small_px = max(1.0, sizes[max(int(SMALL_RANK * len(sizes)), len(sizes) >= SEVERAL)])
         if small_px * base >= ENOUGH_PX:
             return base
         return next((base * step for step in STEPS if step > 1 and small_px * base * step >= GOOD_PX), self._top())

@@ -59,6 +59,12 @@ def test_a_weak_face_beside_nobody_is_somebody() -> None:
     assert taken_in(*[[*row(3), spot(900, 700, score=0.65)]] * 12).people == 4
 
 
+def test_among_many_clear_faces_one_that_never_is_clear_and_hidden_by_nobody_is_none() -> None:
+    pattern, person = spot(900, 900, score=0.7), spot(1200, 900, score=0.86)
+    assert taken_in(*[[*row(12), pattern, person]] * 40).people == 13
+    assert taken_in(*[[*row(12), spot(900, 900, score=0.7 + 0.01 * i)] for i in range(25)]).people == 13, "it cleared"
+
+
 def test_a_weak_face_that_is_seen_together_with_its_neighbour_is_another_person() -> None:
     assert taken_in(*[[spot(HERE), spot(HERE + 1.2 * FACE_PX, score=0.65)]] * 12).people == 2
 

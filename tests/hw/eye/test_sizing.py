@@ -112,3 +112,10 @@ def test_coarser_levels_are_looked_at_now_and_then_and_while_there_are_large_fac
         due.append(sizing.is_coarse_due)
         sizing.learn(faces(300 if i == COARSE_EVERY else 40))
     assert due == [True, *[False] * (COARSE_EVERY - 1), *[True] * COARSE_EVERY]
+
+
+def test_the_smallest_of_several_faces_may_be_a_mistake_and_enlarges_nothing() -> None:
+    sizing = Sizing()
+    assert [look(sizing, (*faces(24, 9), *faces(9))) for _ in range(4)] == [1, 2, 1, 1]
+    assert look(sizing, (*faces(24, 9), *faces(9, 2))) == 1
+    assert look(sizing, faces(24)) == 3, "two are a back row"
