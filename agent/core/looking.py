@@ -7,7 +7,7 @@ from operator import attrgetter
 from statistics import median
 
 from agent.core import portraits
-from agent.core.evidence import FEWEST_SIGHTINGS, is_person, person_weight
+from agent.core.evidence import FEWEST_SIGHTINGS, followed_by, is_person, person_weight
 from agent.core.pairing import NUDGED, Matches, Offset, expected, follow, is_elsewhere, recognised
 from agent.core.places import HISTORY, Place, Places, Spot
 from agent.core.presence import WEAK, is_weak, judge, neighbours, seen_together
@@ -19,14 +19,17 @@ SCORES = 0.125  # how fast its usual score follows
 UNSURE = 0.2  # below the room's typical score: no sign of life
 # How long faces stay hidden, before the room has shown it: a sixth of the window, as if seen ten times.
 FIRST_GAPS, FIRST_GAP = 10.0, 1 / 6
+PACE = 0.25  # how fast the time between looks follows
 FADE = 1 - 1 / 400  # of what was learnt about this room, at each face that comes up again
 LEARN = 1 / 32  # the share of hidden faces, at each look
 LEAST_HIDDEN, MOST_HIDDEN = 0.05, 0.95
 FIRST_SCORE, FIRST_SCORES = 0.9, 3
 SETTLE_LOOKS = 4  # between two reckonings of what is typical here
-CAUTION, LEAST_ODDS, MOST_ODDS = 1.5, -2.0, 2.5
+CAUTION, LEAST_ODDS, MOST_ODDS = 1.8, -2.0, 2.5
 RECOGNISED = 0.3  # of the people who should show: fewer, and this is another view
 STRANGE_LOOKS = 3
+NEAR_S, MOST_LEAST_ODDS = 4.0, 1.0
+FEWEST_SHOWN = 3.0  # faces a look, on average
 DOUBTFUL = 2.5
 FLICKER_KEPT = 2.0  # windows
 PERSON_KEPT_S = 900.0
@@ -46,6 +49,9 @@ def look(places: Places, faces: Sequence[Spot], passed_s: float, window_s: float
     spots = sorted(faces)
     if not places.gaps:
         places = replace(places, gaps=FIRST_GAPS, gaps_s=FIRST_GAPS * FIRST_GAP * window_s)
+    pace_s = places.passed_s + (passed_s - places.passed_s) * PACE if places.looks > 1 else passed_s
+    followed = followed_by(pace_s, places.gaps_s / places.gaps, places.hidden_share)
+    places = replace(places, passed_s=pace_s, followed=followed)
     offset, matches = follow(places, spots)
     if not _is_strange(places, spots, matches):
         places = replace(places, strangers=0)
@@ -78,7 +84,7 @@ def _added(
         if is_clear and place.is_person and looks - place.look > 1:
             gaps, gaps_s = gaps * FADE + 1, gaps_s * FADE + now_s - place.seen_s
         own = _own_movement(place, spot, offset, places.mount)
-        known[index] = _seen_again(place, spot, offset, own, looks, now_s, is_clear, _odds_of(place, places))
+        known[index] = _seen_again(place, spot, offset, own, now_s, is_clear, places)
     taken = set(matches.values())
     unknown = [spot for number, spot in enumerate(spots) if number not in taken]
     fresh = [_begun(spot, offset, places.numbers + number, looks, now_s) for number, spot in enumerate(unknown)]
@@ -106,6 +112,7 @@ def _added(
         gaps=gaps,
         gaps_s=gaps_s,
         hidden_share=_hidden_share(places, matches),
+        shown=places.shown + (len(spots) - places.shown) * LEARN * 2,
     )
 
 
@@ -125,9 +132,10 @@ def _judged(places: Places, window_s: float) -> Places:
 
 def _reconsidered(place: Place, places: Places) -> Place:
     """What was taken for a flicker while the room was not known yet may be a person in the light of the others."""
-    if place.is_person or place.born == place.look or not is_person(place.bits, _odds_of(place, places), False):
+    if place.born == place.look or (place.is_person and place.look != places.looks):
         return place
-    return place._replace(is_person=True)
+    is_now = is_person(place.bits, _odds_of(place, places), place.is_person, places.followed, places.passed_s)
+    return place if is_now == place.is_person else place._replace(is_person=is_now)
 
 
 def _own_movement(place: Place, spot: Spot, offset: Offset, mount: Offset) -> float:
@@ -159,10 +167,11 @@ def _begun(spot: Spot, offset: Offset, number: int, looks: int, now_s: float) ->
 
 
 def _seen_again(
-    place: Place, spot: Spot, offset: Offset, own: float, looks: int, now_s: float, is_clear: bool, odds: float
+    place: Place, spot: Spot, offset: Offset, own: float, now_s: float, is_clear: bool, places: Places
 ) -> Place:
     """The place after another sighting. Once for each face of each look: written for speed."""
     number, x, y, w, h, bits, look, born, seen_s, best, second, usual, was_person, _, _ = place
+    looks = places.looks + 1
     spot_x, spot_y, spot_w, spot_h, score = spot
     bits = ((bits << (looks - look)) | 1) & HISTORY
     if score > best:
@@ -176,7 +185,8 @@ def _seen_again(
         h += FOLLOW * (spot_h - h)
         seen_s = now_s
     usual += (score - usual) * SCORES
-    person = is_person(bits, odds, was_person)
+    # Once taken for a person it is reconsidered from time to time only.
+    person = was_person or is_person(bits, _odds_of(place, places), False, places.followed, places.passed_s)
     stir, still_s = portraits.stirred(place, own, now_s)
     return Place(number, x, y, w, h, bits, looks, born, seen_s, best, second, usual, person, stir, still_s)
 
@@ -205,16 +215,23 @@ def _hidden_share(places: Places, matches: Matches) -> float:
 
 def _odds(places: Places) -> float:
     """Odds that what is seen newly is a person: where flickers are many, one asks for more."""
+    if places.shown >= FEWEST_SHOWN and places.people < places.shown:
+        return MOST_ODDS  # flickers alone do not fill a room: people are being taken for them
     weak = places.typical_score - WEAK
     persons = flickers = 1.0
     for place in places.places:
         if place.born == places.looks or place.best < weak:
             continue
-        followed = (place.bits & (place.bits >> 1)).bit_count()
-        ended = place.sightings - followed - (place.look == places.looks)
+        is_seen = place.look == places.looks
+        again = (place.bits & (place.bits >> 1)).bit_count()
+        ended = place.sightings - again - is_seen
+        woken = place.sightings - again - 1
+        quiet = max(0, places.looks - place.born - again - ended - woken)
         # One that was seen once or twice is not taken for what the others are: else a room full of people who walk
         # through would count as clean.
         odds = places.odds if place.sightings >= FEWEST_SIGHTINGS else 0.0
-        chance = 1 / (1 + exp(-person_weight(followed, ended) - odds))
+        chance = 1 / (1 + exp(-person_weight(again, ended, woken, quiet, places.followed) - odds))
         persons, flickers = persons + chance, flickers + 1 - chance
-    return max(LEAST_ODDS, min(MOST_ODDS, log(persons / flickers) - CAUTION))
+    # Where looks are far apart a flicker and a head that is mostly down look alike for long, and heads are many more.
+    least = min(MOST_LEAST_ODDS, LEAST_ODDS + max(0.0, places.passed_s - NEAR_S))
+    return max(least, min(MOST_ODDS, log(persons / flickers) - CAUTION))

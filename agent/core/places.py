@@ -86,6 +86,8 @@ class Places:
         together: For pairs that are near: in how many looks both were seen. Smaller number first.
         looks: How many looks were taken in.
         now_s: Seconds of watching so far. While nobody looks, or it is dark, this clock stands still.
+        passed_s: Seconds between two looks, newer ones weighing more.
+        followed: How often a person's sighting is followed by one at the next look (``evidence.followed_by``).
         numbers: The next place's number.
         offset: How far the camera moved since the first look, in pixels, as the faces of the newest look have it.
         mount: The same without the trembling: where the camera hangs. Few faces that move tell the trembling badly.
@@ -93,6 +95,7 @@ class Places:
         gaps: How many times a face came up again, older ones fading; ``gaps_s`` how long they were down, together.
         hidden_share: Which part of the people is hidden at a moment.
         odds: Logarithm of the odds that what is seen newly in this room is a person and not a flicker.
+        shown: How many faces a look shows, newer looks weighing more.
         strangers: For how many looks in a row nothing was where it was.
         restarts: How often everything began anew.
         counted: The places that somebody sits at.
@@ -105,6 +108,8 @@ class Places:
     together: dict[Pair, int] = field(default_factory=dict)
     looks: int = 0
     now_s: float = 0.0
+    passed_s: float = 2.0
+    followed: float = 0.75
     numbers: int = 0
     offset: tuple[float, float] = (0.0, 0.0)
     mount: tuple[float, float] = (0.0, 0.0)
@@ -113,6 +118,7 @@ class Places:
     gaps_s: float = 0.0
     hidden_share: float = 0.5
     odds: float = 0.0
+    shown: float = 0.0
     strangers: int = 0
     restarts: int = 0
     counted: frozenset[int] = frozenset()

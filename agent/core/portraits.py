@@ -43,10 +43,18 @@ def find(places: Iterable[Place], before: frozenset[int], looks: int, now_s: flo
         now_s: Seconds of watching.
     """
     counted = list(places)
-    candidates = [place for place in counted if now_s - place.still_s >= STILL_FOR_S and _is_always_there(place, looks)]
+    # Somebody who stands before a picture hides it: not to be seen makes no person of it.
+    candidates = [
+        place
+        for place in counted
+        if now_s - place.still_s >= STILL_FOR_S and (place.number in before or _is_always_there(place, looks))
+    ]
     if not candidates:
         return frozenset()
-    restless = [_restlessness(place) for place in counted if place.sightings >= FEWEST_SIGHTINGS]
+    known = {place.number for place in candidates} & before
+    restless = [
+        _restlessness(place) for place in counted if place.sightings >= FEWEST_SIGHTINGS and place.number not in known
+    ]
     limit = ALONE
     if len(restless) > PEERS:
         limit = min(AMONG_PEERS, QUIETER * median(restless))

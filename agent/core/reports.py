@@ -18,7 +18,8 @@ from agent.core.power import Power as PowerState
 EXPIRY_BEATS = 3
 NEVER_EXPIRE = {"status", "about"}
 # Fields that make a headcount worth saying before the next heartbeat; the others ride along.
-HEADCOUNT_NEWS = {"value", "state", "reason", "summoned", "rate", "conference", "detector", "human", "record"}
+HEADCOUNT_NEWS = {"value", "state", "reason", "summoned", "rate", "conference", "detector"}
+HEADCOUNT_NEWS |= {"human", "record", "set_aside"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ The first look waits for nothing: what starting cost is owed after it.
 from collections import deque
 
 MINUTE_S = 60.0
-# People who sit are not counted worse every 10 s than every 2: that is nine looks in the default window of 90 s. A box
-# that would be slower still looks at a smaller picture instead.
+# Nine looks in the default window of 90 s: people whose faces show half of the time are counted as well as every 2 s.
+# A box that would be slower still looks at a smaller picture instead.
 LONGEST_INTERVAL_S = 10.0
 LONGEST_REST_S = 60.0
 LEAST_OF_SHARE = 0.5  # for one look that takes half a minute's whole share

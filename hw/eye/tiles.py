@@ -62,7 +62,8 @@ def find(
     for level in plan.levels:
         if number and not coarse:
             break
-        found = _on_level(picture, level, detector, number, beat)
+        # What an edge cuts and another tile answers for is that tile's to find: a chin at an edge may look like a face.
+        found = [each for each in _on_level(picture, level, detector, number, beat) if each.is_own or not each.is_cut]
         whole = [each for each in found if _size(each.face) <= level.most_px or not each.is_cut]
         coarse = coarse or len(whole) < len(found)
         kept += [each for each in whole if _size(each.face) >= level.least_px]

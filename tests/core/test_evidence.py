@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.evidence import LATEST, SOONEST, is_person, left_after_s, person_weight
+from agent.core.evidence import LATEST, SOONEST, followed_by, is_person, left_after_s, person_weight
 from tests.core.rig import examples
 
 WINDOW_S = 90.0
@@ -65,9 +65,28 @@ def test_of_long_histories_every_person_and_hardly_a_flicker_is_taken_for_one(se
 
 
 @examples(60)
-@given(followed=st.integers(0, 400), ended=st.integers(0, 400))
-def test_a_sighting_that_is_followed_speaks_for_a_person_and_one_that_is_not_against(followed: int, ended: int) -> None:
-    assert person_weight(followed + 1, ended) > person_weight(followed, ended) > person_weight(followed, ended + 1)
+@given(again=st.integers(0, 100), ended=st.integers(0, 20), quiet=st.integers(200, 400))
+def test_a_sighting_that_is_followed_speaks_for_a_person(again: int, ended: int, quiet: int) -> None:
+    assert person_weight(again + 1, ended, ended, quiet) > person_weight(again, ended, ended, quiet)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_what_is_often_there_is_no_flicker_however_it_comes_and_goes(share: float) -> None:
+    """Looks far apart: whether a face shows says nothing about the next look."""
+    chance = Random(1)
+    bits = history("".join("x" if chance.random() < share else "." for _ in range(200)) + "x")
+    assert is_person(bits, 1.0, False, followed_by(30.0, 30.0, 1 - share), 30.0)
+
+
+def test_who_stays_for_a_moment_is_nobody_however_fast_the_looks_follow() -> None:
+    assert not is_person(history("xxxx"), 0.0, False, 0.75, 0.5)
+    assert is_person(history("xxxxxxxxx"), 0.0, False, 0.75, 0.5)
+
+
+def test_the_farther_apart_the_looks_the_less_a_sighting_is_followed() -> None:
+    followed = [followed_by(passed_s, 15.0, 0.5) for passed_s in (0.5, 2, 5, 10, 30)]
+    assert followed == sorted(followed, reverse=True)
+    assert followed[0] > 0.75 > 0.5 > followed[-1] >= 0.3
 
 
 def test_one_who_looks_down_is_waited_for_longest() -> None:
