@@ -4,7 +4,7 @@
 port           on a box                      in simulation
 =============  ============================  =====================================
 pin factory    ``hw.lines``                  gpiozero's ``MockFactory``
-``Relays``     ``hw.relays``                 the same, on the mock pins
+``Relays``     ``hw.relays``                 the same, on the mock pins, of which none is kept
 button         ``hw.button``                 the same, on the mock pins
 ``Led``        ``hw.led``                    the same, on the mock pins
 USB watch      ``hw.usb_watch``              ``hw.simulated.usb_bus``
@@ -12,4 +12,7 @@ USB watch      ``hw.usb_watch``              ``hw.simulated.usb_bus``
 probes         ``hw.probes``                 the same (probes are real)
 ``Host``       ``hw.host``                   the same (the box is real)
 =============  ============================  =====================================
+
+``hw.no_lines`` is the pin factory of a box without a GPIO chip. The port ``KeptDescriptors``, which ``hw.kept_lines``
+uses for the relays' lines, is filled in ``agent.adapters``: it is systemd's.
 """

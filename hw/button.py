@@ -1,6 +1,8 @@
 """The one button, through gpiozero.
 
-``ButtonPressed`` when it goes down, ``ButtonHeld`` after ``hold_s``, ``ButtonReleased`` when it comes up.
+``ButtonPressed`` when it goes down, ``ButtonHeld`` after ``hold_s``, ``ButtonReleased`` when it comes up. A button that
+is down at start (it sticks, or a finger was on it at a restart) is neither pressed nor held until it came up once:
+nobody knows since when it is down, and a room that comes up by itself after a power cut is worse than a press too few.
 """
 
 import logging
@@ -44,9 +46,13 @@ class GpioButton:
                 hold_time=self._section.hold_s,
                 pin_factory=self._factory,
             )
+            # gpiozero tells of changes only; the first level that it finds is none.
+            is_down = self._device.is_pressed
         except (gpiozero.GPIOZeroError, OSError) as error:
             log.error("the button on pin %d cannot be had: %s", self._section.pin, error)
             return
+        if is_down:
+            log.warning("the button on pin %d is down at start: it counts once it came up", self._section.pin)
         self._device.when_pressed = lambda: self._inbox(ButtonPressed())
         self._device.when_released = lambda: self._inbox(ButtonReleased())
         self._device.when_held = lambda: self._inbox(ButtonHeld())

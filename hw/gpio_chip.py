@@ -1,4 +1,4 @@
-"""Which GPIO chip this machine's header hangs on, which pins it has, and why a line cannot be had."""
+"""Which GPIO chip this machine's header hangs on, its pins, those of them in use, and why a line cannot be had."""
 
 import os
 from collections.abc import Sequence
@@ -18,6 +18,14 @@ from hw import gpio_uapi as uapi
 CHIP_LABELS = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
 
 DEVICES = Path("/dev")
+
+# What the header's pins do beside GPIO where it is switched on: name, device node, pins.
+BUSES = (
+    ("I²C", "i2c-1", (2, 3)),
+    ("UART", "serial0", (14, 15)),
+    ("SPI", "spidev0.*", (7, 8, 9, 10, 11)),
+)
+PI_5_DEBUG_UART = "ttyAMA10"
 
 
 class LineError(PinError):  # type: ignore[misc]  # gpiozero has no types
@@ -76,6 +84,33 @@ def board_of(chip: uapi.ChipInfo) -> Any:
         return PiBoardInfo.from_revision(get_pi_revision())
     except (PinUnknownPi, OSError):  # OSError: a sandbox without /proc/cpuinfo (ProcSubset=pid)
         return bare_board(chip)
+
+
+def pins_in_use(devices: Path = DEVICES) -> dict[int, str]:
+    """The pins of a Raspberry Pi's header that a bus of its own uses now, and the sentence's end that says why.
+
+    For ``LineFactory(reserved=...)``: the kernel does not refuse these pins, it takes them away from the bus.
+
+    Args:
+        devices: Where the device nodes are.
+
+    Source: bcm2835-rpi and bcm2712-rpi device trees (i2c1, spi0, uart0 on the header); raspberrypi.com documentation,
+    "Configure UARTs" (serial0, and ttyAMA10 being the Raspberry Pi 5's debug connector).
+    """
+    nodes = {name: node for name, pattern, _ in BUSES if (node := _first_node(devices, pattern)) is not None}
+    return {
+        pin: f"used by {name} ({nodes[name]} is there): choose another pin, or switch {name} off"
+        for name, _, pins in BUSES
+        if name in nodes
+        for pin in pins
+    }
+
+
+def _first_node(devices: Path, pattern: str) -> Path | None:
+    found = sorted(devices.glob(pattern))
+    if pattern == "serial0" and found and found[0].resolve().name == PI_5_DEBUG_UART:
+        found = sorted(devices.glob("ttyAMA0"))  # which on a Raspberry Pi 5 is the header's, where that is switched on
+    return found[0] if found else None
 
 
 def bare_board(chip: uapi.ChipInfo) -> Any:

@@ -1,7 +1,7 @@
 """The Linux GPIO character device, uAPI version 2: bytes to the kernel and back, and the thread that waits for edges.
 
 In here belongs what `include/uapi/linux/gpio.h` (Linux 5.10 and later) says: struct layouts, ioctl numbers, flags, one
-small function per ioctl, and the reading of events. What an output or a button is belongs in `hw/lines.py`. Every
+small function per ioctl, and the reading of events. What an output or input is belongs in `hw/line_pin.py`. Every
 function raises `OSError` just as the kernel gave it; the sentences for people are made in `hw/lines.py` too.
 
 Every request in here has exactly one line and is never ACTIVE_LOW: a value is the physical level, 0 low, 1 high.

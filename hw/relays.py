@@ -1,7 +1,8 @@
 """Named loads on GPIO pins, through gpiozero on whichever pin factory ``bootstrap`` chose.
 
-A relay is taken at the level that it has: ``initial_value=None`` with ``hw.lines`` moves nothing. Closing closes the
-line and drives nothing; what the kernel then does with the pin is written down in ``hw.lines``.
+A relay is taken at the level that it has: ``initial_value=None`` with ``hw.lines`` moves nothing, and a line that an
+earlier run left behind (``hw.kept_lines``) was never let go of at all. Closing closes the line and drives nothing; what
+the kernel then does with a pin that nobody keeps is written down in ``hw.lines``.
 """
 
 import logging
@@ -12,6 +13,8 @@ import gpiozero
 from agent.core.config import LoadSection
 from agent.core.errors import RelayError
 from agent.core.events import LoadState
+from agent.core.ports import KeptDescriptors
+from hw.kept_lines import KeptLines, NothingKept
 
 log = logging.getLogger("diemcau.relays")
 
@@ -22,21 +25,33 @@ class GpioRelays:
     Args:
         loads: Name, pin and polarity of each.
         factory: gpiozero pin factory; stays the caller's to close.
+        kept: Who keeps the lines when this process ends.
+        let_go: True where this config is the room's own: kept lines of pins that are no load in it are let go. False
+            where it stands in for one that cannot be used: those lines hold the room, and stay.
     """
 
-    def __init__(self, loads: tuple[LoadSection, ...], factory: Any) -> None:
+    def __init__(
+        self, loads: tuple[LoadSection, ...], factory: Any, kept: KeptDescriptors | None = None, let_go: bool = False
+    ) -> None:
         self._loads = loads
         self._factory = factory
+        self._lines = KeptLines(factory, kept or NothingKept())
+        self._let_go = let_go
         self._devices: dict[str, Any] = {}
+        self._unreadable: set[str] = set()
 
     def start(self) -> None:
         """Take every line as it is. A line that cannot be had is logged and tried again when it is switched."""
         for load in self._loads:
             try:
                 if load.name not in self._devices:
+                    self._lines.take_back(load.pin)
                     self._take(load)
             except RelayError as error:
                 log.error("%s", error)
+        # Last: until the room's own lines are held nothing else matters.
+        pins = {load.pin for load in self._loads}
+        (self._lines.let_go_of_all_but if self._let_go else self._lines.tell_of_all_but)(pins)
 
     def states(self) -> dict[str, LoadState]:
         """What every line reads back now. Thread: agent thread."""
@@ -64,7 +79,7 @@ class GpioRelays:
             raise RelayError(f"load {load} was switched {'on' if on else 'off'} but its line reads back otherwise")
 
     def close(self) -> None:
-        """Let go of the lines. Drives nothing."""
+        """Let go of the lines, but for those that are kept. Drives nothing."""
         while self._devices:
             self._devices.popitem()[1].close()
 
@@ -76,6 +91,7 @@ class GpioRelays:
         except (gpiozero.GPIOZeroError, OSError) as error:
             raise RelayError(f"load {load.name} on pin {load.pin} cannot be had: {error}") from error
         self._devices[load.name] = device
+        self._lines.keep(load.pin)
         return device
 
     def _state(self, name: str) -> LoadState:
@@ -83,7 +99,11 @@ class GpioRelays:
         if device is None:
             return "unknown"
         try:
-            return "on" if device.value else "off"
+            state: LoadState = "on" if device.value else "off"
         except (gpiozero.GPIOZeroError, OSError) as error:
-            log.error("load %s cannot be read: %s", name, error)
+            if name not in self._unreadable:  # it is read at every heartbeat, and a vanished chip stays away
+                log.error("load %s cannot be read: %s", name, error)
+            self._unreadable.add(name)
             return "unknown"
+        self._unreadable.discard(name)
+        return state

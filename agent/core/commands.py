@@ -1,14 +1,16 @@
 """What to do: orders of the core, carried out by the handlers that ``bootstrap`` wired. Plain data."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from agent.core.events import Recount, Settled
 
 if TYPE_CHECKING:
     from agent.core.contract import Payload  # 14 MB of models, which the eye has no use for
 
-LedPattern = Literal["off", "starting", "on", "stopping", "fault"]
+LedPattern = Literal[
+    "off", "starting", "ready", "warning", "stopping", "fault", "broken", "holding", "locked", "identify"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,17 @@ class SetRelay:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadRelays:
+    """Read every load's line. Answered by ``RelaysRead``."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShowLed:
-    """Show a pattern until another one is ordered."""
+    """Show a pattern until another one is ordered. ``count`` is the number of the failed step (1 is the first load),
+    which ``fault`` blinks; the others do not look at it."""
 
     pattern: LedPattern
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,28 @@ class KeepResult:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteEvent:
+    """A line for the room's history: ``kind`` and ``severity`` in the contract's words, ``by`` whom, and what else."""
+
+    kind: str
+    severity: Literal["info", "warning", "fault"]
+    by: str | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Write down what must survive a power cut, in one transaction.
+
+    ``events`` are new rows of the history (payloads of ``history/event`` that lack epoch and sequence, which the disk
+    gives); ``facts`` are JSON texts that replace the ones of that name.
+    """
+
+    events: tuple["Payload", ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ReadHealth:
     """Read the box's own figures. Answered by ``HealthRead``."""
 
@@ -93,4 +124,17 @@ class Log:
     message: str
 
 
-Command = SetRelay | ShowLed | WatchCamera | StopEye | Publish | Send | KeepResult | ReadHealth | Log
+Command = (
+    SetRelay
+    | ReadRelays
+    | ShowLed
+    | WatchCamera
+    | StopEye
+    | Publish
+    | Send
+    | KeepResult
+    | NoteEvent
+    | Keep
+    | ReadHealth
+    | Log
+)

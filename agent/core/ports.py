@@ -43,8 +43,26 @@ class Relays(Part, Protocol):
 class Led(Part, Protocol):
     """The lamp at the button."""
 
-    def show(self, pattern: LedPattern) -> None:
-        """Show a pattern until the next call. Never raises: a lamp is not worth a room. Thread: agent thread."""
+    def show(self, pattern: LedPattern, count: int = 0) -> None:
+        """Show a pattern until the next call; ``count`` as in ``ShowLed``. Never raises: a lamp is not worth a room.
+        Thread: agent thread."""
+
+
+class KeptDescriptors(Protocol):
+    """File descriptors that outlive this process, because systemd holds copies of them (FDSTORE). By name."""
+
+    def take(self, name: str) -> int | None:
+        """The descriptor that an earlier run left under this name, or None. From then on it is the caller's; systemd
+        goes on holding its copy. Each is given out once."""
+
+    def keep(self, name: str, fd: int) -> None:
+        """Have a copy of ``fd`` held under ``name``, beyond the end of this process. Without systemd: nothing."""
+
+    def forget(self, name: str) -> None:
+        """No longer hold what is held under ``name``, and close the copy that nobody took."""
+
+    def names(self) -> tuple[str, ...]:
+        """What an earlier run left and nobody has taken yet."""
 
 
 class Eye(Protocol):

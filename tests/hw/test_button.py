@@ -1,6 +1,7 @@
-"""hw/button.py on gpiozero's mock pins, which are the level that the finger makes: pressed is low."""
+"""hw/button.py on gpiozero's mock pins, whose level the finger makes (pressed is low), and on real ones."""
 
 import queue
+import time
 from collections.abc import Iterator
 
 import gpiozero
@@ -10,6 +11,8 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from agent.core.config import ButtonSection
 from agent.core.events import ButtonHeld, ButtonPressed, ButtonReleased, Event
 from hw.button import GpioButton
+from hw.lines import LineFactory
+from tests.hw.conftest import SimChip
 
 SECTION = ButtonSection(pin=17, hold_s=0.5)
 PATIENCE_S = 10.0
@@ -104,3 +107,91 @@ def test_a_button_whose_pin_is_taken_is_a_line_in_the_log(
     assert "the button on pin 17 cannot be had" in caplog.text
     button.close()
     taken.close()
+
+
+class StuckPin(MockPin):  # type: ignore[misc]  # gpiozero has no types
+    """A line that is pulled up in vain: the contact is closed."""
+
+    def _set_pull(self, value: str) -> None:
+        self._pull = value
+
+
+@pytest.fixture
+def stuck(events: "queue.SimpleQueue[Event]") -> Iterator[MockPin]:
+    factory = MockFactory(pin_class=StuckPin)
+    pin = factory.pin(SECTION.pin)
+    assert not pin.state
+    button = GpioButton(SECTION, factory, events.put, debounce=False)
+    button.start()
+    yield pin
+    button.close()
+    factory.close()
+
+
+@pytest.mark.usefixtures("stuck")
+def test_a_button_that_is_down_at_start_is_neither_pressed_nor_held(
+    events: "queue.SimpleQueue[Event]", caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(queue.Empty):
+        events.get(timeout=SECTION.hold_s + 0.3)
+    assert ["is down at start" in record.getMessage() for record in caplog.get_records("setup")] == [True]
+
+
+def test_a_button_that_was_down_at_start_works_once_it_came_up(
+    stuck: MockPin, events: "queue.SimpleQueue[Event]"
+) -> None:
+    stuck.drive_high()
+    assert events.get(timeout=PATIENCE_S) == ButtonReleased()
+    stuck.drive_low()
+    assert [events.get(timeout=PATIENCE_S) for _ in range(2)] == [ButtonPressed(), ButtonHeld()]
+
+
+@pytest.mark.usefixtures("button")
+def test_a_button_that_is_up_at_start_is_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    assert caplog.get_records("setup") == []
+
+
+def test_two_short_presses_are_no_hold(factory: MockFactory, pin: MockPin, events: "queue.SimpleQueue[Event]") -> None:
+    button = GpioButton(ButtonSection(pin=17, hold_s=1), factory, events.put, debounce=False)
+    button.start()
+    for _ in range(2):
+        pin.drive_low()
+        time.sleep(0.6)
+        pin.drive_high()
+    assert [events.get(timeout=PATIENCE_S) for _ in range(4)] == [ButtonPressed(), ButtonReleased()] * 2
+    button.close()
+    assert events.empty()
+
+
+# On a real kernel
+
+
+@pytest.fixture
+def real(sim: SimChip, events: "queue.SimpleQueue[Event]") -> Iterator[SimChip]:
+    with LineFactory(sim.path) as factory:
+        button = GpioButton(SECTION, factory, events.put)
+        button.start()
+        yield sim
+        button.close()
+
+
+def test_a_bouncing_hold_is_one_press_one_hold_and_one_release(
+    real: SimChip, events: "queue.SimpleQueue[Event]"
+) -> None:
+    began_s = time.monotonic()
+    real.bounce(SECTION.pin, to_up=False)
+    assert [events.get(timeout=PATIENCE_S) for _ in range(2)] == [ButtonPressed(), ButtonHeld()]
+    assert SECTION.hold_s < time.monotonic() - began_s < SECTION.hold_s + 1
+    real.bounce(SECTION.pin, to_up=True)
+    assert events.get(timeout=PATIENCE_S) == ButtonReleased()
+    with pytest.raises(queue.Empty):
+        events.get(timeout=SECTION.hold_s + 0.3)
+
+
+def test_bouncing_presses_are_as_many_presses(real: SimChip, events: "queue.SimpleQueue[Event]") -> None:
+    for _ in range(20):
+        real.bounce(SECTION.pin, to_up=False)
+        assert events.get(timeout=PATIENCE_S) == ButtonPressed()
+        real.bounce(SECTION.pin, to_up=True)
+        assert events.get(timeout=PATIENCE_S) == ButtonReleased()
+    assert events.empty()

@@ -5,9 +5,7 @@ import errno
 import logging
 import os
 import re
-import shutil
 import struct
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,9 +18,9 @@ from hw import gpio_chip
 from hw import gpio_uapi as uapi
 from hw.gpio_uapi import ChipInfo, Edge, Flag
 from hw.lines import LineBusyError, LineError, LineFactory, LineUnknownError
+from tests.hw.conftest import LABEL, SimChip, Trace
 
 RELAY, AMPLIFIER, BUTTON = 5, 6, 17
-LABEL = "diemcau-test"  # no driver's label: on a real Raspberry Pi these tests must never find its real lines
 
 
 # Everywhere: bytes
@@ -172,6 +170,18 @@ def test_on_a_raspberry_pi_only_pins_of_the_header_are_offered(
         paper_factory.pin("BOARD11")
 
 
+def test_a_reserved_pin_is_refused_with_its_reason_and_the_others_are_not(
+    paper_factory: LineFactory,
+) -> None:
+    with LineFactory("paper", reserved={2: "used by I²C: choose another pin"}) as factory:
+        with pytest.raises(LineError, match=r"^GPIO2 is used by I²C: choose another pin$"):
+            LED("GPIO2", pin_factory=factory)
+        with pytest.raises(LineError, match=r"^GPIO3 of diemcau-test was refused by the kernel"):
+            LED(3, pin_factory=factory)
+    with pytest.raises(LineError, match=r"^GPIO2 of diemcau-test was refused by the kernel"):
+        paper_factory.pin(2)  # where nothing was said to be reserved, nothing is
+
+
 def test_a_closed_factory_says_so(paper_factory: LineFactory) -> None:
     paper_factory.close()
     paper_factory.close()
@@ -187,99 +197,6 @@ def test_a_descriptor_that_is_no_line_is_not_taken(paper_factory: LineFactory, p
 
 
 # On a real kernel
-
-
-class SimChip:
-    """A GPIO chip of gpio-sim with 28 lines; what a wire would do, by `pull`; what a relay would see, by `level`."""
-
-    def __init__(self) -> None:
-        self.config = Path("/sys/kernel/config/gpio-sim/diemcau-test")
-        bank = self.config / "bank0"
-        bank.mkdir(parents=True)
-        (bank / "num_lines").write_text("28")
-        (bank / "label").write_text(LABEL)
-        (self.config / "live").write_text("1")
-        self.name = (bank / "chip_name").read_text().strip()
-        self.path = f"/dev/{self.name}"
-        self.sysfs = Path("/sys/devices/platform", (self.config / "dev_name").read_text().strip(), self.name)
-
-    def vanish(self) -> None:
-        if (self.config / "live").read_text().strip() == "1":
-            (self.config / "live").write_text("0")
-
-    def close(self) -> None:
-        self.vanish()
-        (self.config / "bank0").rmdir()
-        self.config.rmdir()
-
-    def pull(self, line: int, up: bool) -> None:
-        (self.sysfs / f"sim_gpio{line}" / "pull").write_text("pull-up" if up else "pull-down")
-
-    def level(self, line: int) -> int:
-        return int((self.sysfs / f"sim_gpio{line}" / "value").read_text())
-
-    def bounce(self, line: int, to_up: bool) -> None:
-        """A contact that closes or opens as contacts do: nine changes more than one."""
-        for step in range(19):
-            self.pull(line, to_up if step % 2 == 0 else not to_up)
-            time.sleep(0.001)
-
-
-class Trace:
-    """What the kernel itself wrote down of GPIO lines: the judge.
-
-    One for all tests: switching it on patches the running scheduler too (for the programs' names), and doing that again
-    and again has crashed an emulated machine with two processors.
-    """
-
-    def __init__(self) -> None:
-        self.folder = Path("/sys/kernel/tracing/instances/diemcau-test")
-        self.folder.mkdir()
-        (self.folder / "events/gpio/enable").write_text("1")
-
-    def close(self) -> None:
-        (self.folder / "events/gpio/enable").write_text("0")
-        self.folder.rmdir()
-
-    def forget(self) -> None:
-        (self.folder / "trace").write_text("")
-
-    @property
-    def driven(self) -> list[int]:
-        """Every level that the kernel drove a line to, in order."""
-        return [int(level) for level in re.findall(r"gpio_value: \d+ set (\d)", (self.folder / "trace").read_text())]
-
-
-def gpio_sim_is_there() -> bool:
-    if os.geteuid() != 0:
-        return False
-    if shutil.which("modprobe"):
-        subprocess.run(["modprobe", "gpio-sim"], capture_output=True, check=False)
-    return Path("/sys/kernel/config/gpio-sim").is_dir()
-
-
-@pytest.fixture
-def sim() -> Iterator[SimChip]:
-    if not gpio_sim_is_there():
-        pytest.skip("needs root and the gpio-sim kernel module")
-    chip = SimChip()
-    yield chip
-    chip.close()
-
-
-@pytest.fixture(scope="session")
-def tracefs() -> Iterator[Trace]:
-    if os.geteuid() != 0 or not Path("/sys/kernel/tracing/instances").is_dir():
-        pytest.skip("needs root and tracefs on /sys/kernel/tracing")
-    trace = Trace()
-    yield trace
-    trace.close()
-
-
-@pytest.fixture
-def trace(sim: SimChip, tracefs: Trace) -> Trace:
-    tracefs.forget()
-    return tracefs
 
 
 @pytest.fixture

@@ -121,6 +121,31 @@ def test_a_line_whose_chip_is_gone_is_unknown_and_an_error_to_switch() -> None:
     relays.close()
 
 
+class FlakyPin(MockPin):
+    """A line that cannot be read for a while."""
+
+    is_gone = False
+
+    def _get_state(self) -> bool:
+        if FlakyPin.is_gone:
+            raise OSError(19, "No such device")
+        return bool(super()._get_state())
+
+
+def test_a_line_that_cannot_be_read_is_said_once_and_again_when_it_happens_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    relays = GpioRelays((DISPLAY,), MockFactory(pin_class=FlakyPin))
+    relays.start()
+    for said in (1, 2):
+        with monkeypatch.context() as gone:
+            gone.setattr(FlakyPin, "is_gone", True)
+            assert [relays.states() for _ in range(3)] == [{"display": "unknown"}] * 3
+        assert relays.states() == {"display": "off"}
+        assert caplog.text.count("load display cannot be read") == said
+    relays.close()
+
+
 def test_closing_may_be_done_twice_and_lets_go_of_the_pins(factory: MockFactory) -> None:
     relays = GpioRelays((CODEC, DISPLAY), factory)
     relays.start()
