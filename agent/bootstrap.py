@@ -18,10 +18,22 @@ from typing import TYPE_CHECKING, Any
 from agent import __version__
 from agent.adapters.agent_db import AgentDb
 from agent.adapters.config_store import load_identity, load_room, read_document
+from agent.adapters.kept_descriptors import KeptBySystemd
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.service import Service
 from agent.core import reports
-from agent.core.commands import KeepResult, Publish, ReadHealth, Send, SetRelay, ShowLed, StopEye, WatchCamera
+from agent.core.commands import (
+    Keep,
+    KeepResult,
+    Publish,
+    ReadHealth,
+    ReadRelays,
+    Send,
+    SetRelay,
+    ShowLed,
+    StopEye,
+    WatchCamera,
+)
 from agent.core.config import RoomConfig
 from agent.core.contract import ALL_COMMAND, Payload, Truth, topic
 from agent.core.errors import ConfigError, Problem, RelayError
@@ -30,6 +42,7 @@ from agent.core.events import (
     HealthRead,
     RelayFailed,
     RelaySet,
+    RelaysRead,
     ResultKept,
     Started,
     Stopping,
@@ -53,6 +66,7 @@ log = logging.getLogger("diemcau")
 
 SUBSCRIPTIONS = ("conference",)
 TOLD = ("power", "headcount")  # logged in simulation
+EVENT_EXPIRY_S = 600  # an event waits so long for the broker; it stays on disk beyond that
 NOBODY = "unnamed"  # the site of an agent whose identity file cannot be used; it has no link
 
 
@@ -89,7 +103,11 @@ def run_agent(options: RunOptions) -> int:
         hardware = _hardware(options, loaded.config, inbox.put, parts)
         db: AgentDb = _open(parts, AgentDb(options.state / "agent.db"))
         link = _link(identity, db, self_, clock, inbox.put, parts)
-        relays: Relays = _open(parts, GpioRelays(loaded.config.power.loads, hardware.factory))
+        # What an earlier run left is let go only where the room's own config says that it is no load any more.
+        let_go = not loaded.problems
+        relays: Relays = _open(
+            parts, GpioRelays(loaded.config.power.loads, hardware.factory, KeptBySystemd(service), let_go)
+        )
         handlers = _handlers(self_, hardware, relays, link, inbox.put, options.state, loaded.spared_pins, parts)
         handlers |= _answering(db, link)
         if loaded.config.power.button.pin not in loaded.spared_pins:
@@ -159,12 +177,12 @@ def _hardware(options: RunOptions, config: RoomConfig, inbox: Inbox, parts: Exit
 
 def _pin_factory() -> Any:
     """The box's pins. Named, because gpiozero's own choice falls back silently; without a chip the rest still runs."""
-    from hw.gpio_chip import LineError
+    from hw.gpio_chip import LineError, pins_in_use
     from hw.lines import LineFactory
     from hw.no_lines import NoLines
 
     try:
-        return LineFactory(consumer="diemcau")
+        return LineFactory(consumer="diemcau", reserved=pins_in_use())
     except LineError as error:
         log.error("%s", error)
         return NoLines(str(error))
@@ -226,11 +244,12 @@ def _handlers(
 
     def show(command: ShowLed) -> None:
         if hardware.film is not None:
-            log.info("lamp: %s", command.pattern)
-        led.show(command.pattern)
+            log.info("lamp: %s%s", command.pattern, f" {command.count}" if command.count else "")
+        led.show(command.pattern, command.count)
 
     handlers: dict[type, Callable[[Any], Event | None]] = {
         SetRelay: switch,
+        ReadRelays: lambda command: RelaysRead(relays.states()),
         ShowLed: show,
         WatchCamera: lambda command: eye.watch(command),
         StopEye: lambda command: eye.close(),
@@ -250,7 +269,11 @@ def _answering(db: AgentDb, link: Link | None) -> dict[type, Handler]:
         if link is not None:
             link.send(command.topic, command.payload, command.expiry_s)
 
-    handlers: dict[type, Callable[[Any], Event | None]] = {KeepResult: keep, Send: send}
+    def keep_history(command: Keep) -> None:
+        for event in db.keep(command) or ():
+            send(Send("history/event", event, EVENT_EXPIRY_S))
+
+    handlers: dict[type, Callable[[Any], Event | None]] = {KeepResult: keep, Keep: keep_history, Send: send}
     return handlers
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from agent.core import room as core
-from agent.core.commands import Command, Log
+from agent.core.commands import Command, Log, NoteEvent
 from agent.core.events import Event, MessageReceived, Now, Stopping, Tick
 from agent.core.reports import Self
 from agent.core.room import Room
@@ -129,8 +129,13 @@ class Runtime:
         """Handle one event and the answers to its commands, first in first out."""
         waiting = [event]
         while waiting:
-            self.room, commands = core.handle(self.room, waiting.pop(0), self._clock.now(), self._self)
-            answers = [self._carry_out(command) for command in commands]
+            event = waiting.pop(0)
+            # A relay does not wait until what is to be said about it has been put into words.
+            self.room, orders = core.act(self.room, event, self._clock.now(), self._self)
+            notes = [order for order in orders if isinstance(order, NoteEvent)]
+            answers = [self._carry_out(order) for order in orders if not isinstance(order, NoteEvent)]
+            self.room, views = core.tell(self.room, event, self._clock.now(), self._self, notes)
+            answers += [self._carry_out(view) for view in views]
             waiting += [answer for answer in answers if answer is not None]
 
     def _next(self) -> Event | None:

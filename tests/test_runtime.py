@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.core.commands import Command, Publish, ReadHealth, SetRelay, ShowLed, StopEye, WatchCamera
+from agent.core.commands import Command, Keep, Publish, ReadHealth, ReadRelays, SetRelay, ShowLed, StopEye, WatchCamera
 from agent.core.events import (
     ButtonHeld,
     ButtonPressed,
@@ -83,6 +83,8 @@ class Parts:
             SetRelay: self._switch,
             Publish: self._publish,
             ReadHealth: lambda command: HealthRead(FIGURES),
+            ReadRelays: lambda command: None,
+            Keep: lambda command: None,
             ShowLed: lambda command: None,
             WatchCamera: lambda command: None,
             StopEye: lambda command: None,

@@ -1,25 +1,33 @@
-"""``agent.db``: what must survive a reboot, in SQLite: the connection's number, executed commands, human counts."""
+"""``agent.db``: what must survive a reboot, in SQLite: the connection's number, where the power stood, the conference,
+executed commands, human counts, and the events of the history."""
 
 import json
 import logging
 import sqlite3
 import threading
+import uuid
 from datetime import datetime
 from pathlib import Path
 
-from agent.core.commands import KeepResult
+from agent.core.commands import Keep, KeepResult
+from agent.core.contract import HistoryEvent, encode
 from agent.core.events import Memory, Recount, Settled
 
 log = logging.getLogger("diemcau.db")
 
 BUSY_S = 1.0
 RECOUNTS_MAX = 1000  # one a day for years
+EVENTS_MAX = 10_000  # of some 500 bytes: the oldest go
+FACT = "fact."  # before the names of the core's facts, which must not meet those of this file
 TABLES = (
     "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS executed (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, "
     "state TEXT NOT NULL, reason TEXT, result TEXT NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS recount (number INTEGER PRIMARY KEY, command TEXT NOT NULL UNIQUE, at TEXT NOT NULL, "
     "by TEXT NOT NULL, people INTEGER NOT NULL, value INTEGER, state TEXT NOT NULL, min INTEGER, max INTEGER) STRICT",
+    # AUTOINCREMENT: a number that was used is never used again, also when its row is gone.
+    "CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, at TEXT NOT NULL, "
+    "payload TEXT NOT NULL) STRICT",
 )
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -84,6 +92,21 @@ class AgentDb:
                 return False
             return True
 
+    def keep(self, order: Keep) -> tuple[HistoryEvent, ...] | None:
+        """Write facts and events, in one transaction; the events with epoch and sequence once all of it is on disk.
+
+        None: it could not be written, and the agent goes on from memory. Thread: any.
+        """
+        with self._lock:
+            if self._db is None:
+                return None
+            try:
+                with self._db:
+                    return _keep_history(self._db, order)
+            except (sqlite3.Error, UnicodeError) as error:
+                log.error("what must survive a power cut cannot be kept: %s", error)
+                return None
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -131,13 +154,34 @@ def _memory(db: sqlite3.Connection) -> Memory:
     recounts = db.execute(
         "SELECT command, at, by, people, value, state, min, max FROM recount ORDER BY number"
     ).fetchall()
+    facts = db.execute("SELECT name, value FROM fact WHERE name LIKE ?", (f"{FACT}%",)).fetchall()
     return Memory(
         tuple(
             Settled(id_, datetime.fromisoformat(at), state, reason, json.loads(result))
             for id_, at, state, reason, result in settled
         ),
         tuple(Recount(command, datetime.fromisoformat(at), *rest) for command, at, *rest in recounts),
+        {name.removeprefix(FACT): str(value) for name, value in facts},
     )
+
+
+def _keep_history(db: sqlite3.Connection, order: Keep) -> tuple[HistoryEvent, ...]:
+    facts = [(FACT + name, text) for name, text in order.facts.items()]
+    db.executemany("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", facts)
+    events = [each for each in order.events if isinstance(each, HistoryEvent)]
+    return tuple(_append(db, event) for event in events)
+
+
+def _append(db: sqlite3.Connection, event: HistoryEvent) -> HistoryEvent:
+    """One row; the first one makes the epoch of this file."""
+    db.execute("INSERT OR IGNORE INTO fact (name, value) VALUES ('epoch', ?)", (str(uuid.uuid4()),))
+    (epoch,) = db.execute("SELECT value FROM fact WHERE name = 'epoch'").fetchone()
+    row = ("history/event", event.at.isoformat(), "")
+    seq = db.execute("INSERT INTO outbox (topic, at, payload) VALUES (?, ?, ?)", row).lastrowid
+    event = event.model_copy(update={"epoch": epoch, "seq": seq})
+    db.execute("UPDATE outbox SET payload = ? WHERE seq = ?", (encode(event).decode(), seq))
+    db.execute("DELETE FROM outbox WHERE seq <= ?", ((seq or 0) - EVENTS_MAX,))
+    return event
 
 
 def _keep(db: sqlite3.Connection, order: KeepResult) -> None:

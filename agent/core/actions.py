@@ -6,7 +6,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from agent.core import aiming, commanding, headcount, recounts, reports
+from agent.core import aiming, commanding, headcount, memory, power_orders, recounts, reports
 from agent.core.commanding import Pending
 from agent.core.commands import Command, KeepResult, Log, Send
 from agent.core.contract import (
@@ -15,12 +15,14 @@ from agent.core.contract import (
     Aside,
     CommandMessage,
     CommandResult,
+    IdentifyArgs,
     Place,
     RecountArgs,
     Recounted,
     split_topic,
 )
 from agent.core.events import Event, Memory, MessageReceived, Now, Recount, ResultKept, Settled, Started
+from agent.core.power import Wish
 from agent.core.reports import Self
 
 if TYPE_CHECKING:
@@ -31,21 +33,24 @@ RESULT_EXPIRY_S = 60  # who asked has given up by then
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The room after a step, what is to be done, and whether everything is to be said again."""
+    """The room after a step, what is to be done, whether everything is to be said again, and a wish for the power."""
 
     room: "Room"
     commands: list[Command]
     say_all: bool = False
+    wish: Wish | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What a command comes to, once it is on disk."""
+    """What a command comes to, once it is on disk. With a ``wish`` it is accepted, and done when that has come true."""
 
     result: dict[str, Any]
     recount: Recount | None = None
     instead_of: Recount | None = None
     say_all: bool = False
+    wish: Wish | None = None
+    identify_s: float | None = None
 
 
 def is_command(topic: str, site: str) -> bool:
@@ -56,8 +61,8 @@ def is_command(topic: str, site: str) -> bool:
 def handle(room: "Room", event: Event, now: Now, self: Self) -> Step:
     """One step. Pure."""
     match event:
-        case Started(memory=memory):
-            return Step(_recalled(room, memory), [])
+        case Started(memory=kept):
+            return _recalled(room, kept, now, self)
         case MessageReceived(topic=topic, payload=payload) if payload and is_command(topic, self.site):
             return _received(room, event, now, self)
         case ResultKept() if room.commanding.pending is not None and room.commanding.pending.settled.id == event.id:
@@ -65,26 +70,64 @@ def handle(room: "Room", event: Event, now: Now, self: Self) -> Step:
     return Step(room, [])
 
 
-def _recalled(room: "Room", memory: Memory) -> "Room":
-    known = commanding.recalled(memory.settled)
-    return replace(room, commanding=known, recounts=memory.recounts[-recounts.KEPT :])
+def conclude(room: "Room", now: Now, self: Self) -> tuple["Room", list[Command]]:
+    """Give the orders that have come to an end their final state. After every step of the power machine. Pure."""
+    ended = power_orders.settled(room.power)
+    if not ended:
+        return room, []
+    finals = [Settled(order.id, now.utc, state, why, {} if state == "done" else None) for order, state, why in ended]
+    gone = {final.id for final in finals}
+    left = tuple(order for order in room.power.orders if order.id not in gone)
+    room = replace(room, power=replace(room.power, orders=left))
+    return _finished(room, finals, now, self)
+
+
+def _finished(room: "Room", finals: list[Settled], now: Now, self: Self) -> tuple["Room", list[Command]]:
+    commands: list[Command] = []
+    for final in finals:
+        known, forget = commanding.remember(room.commanding, final, now)
+        room = replace(room, commanding=known)
+        commands += [KeepResult(final, forget=forget), _answer(final, now, self)]
+    return room, commands
+
+
+def _recalled(room: "Room", kept: Memory, now: Now, self: Self) -> Step:
+    """Know what was there before. A command that was accepted and then forgotten by a power cut has failed."""
+    room = replace(room, commanding=commanding.recalled(kept.settled), recounts=kept.recounts[-recounts.KEPT :])
+    power = memory.power_of(kept.facts)
+    alive = {order.id for order in power.orders} if power is not None else set()
+    lost = [
+        Settled(each.id, now.utc, "failed", "interrupted")
+        for each in room.commanding.executed.values()
+        if each.state == "accepted" and each.id not in alive
+    ]
+    return Step(*_finished(room, lost, now, self))
 
 
 def _received(room: "Room", message: MessageReceived, now: Now, self: Self) -> Step:
     verdict = commanding.judge(room.commanding, message, now, for_all=message.topic == ALL_COMMAND)
     room = replace(room, commanding=verdict.commanding)
-    if verdict.order is not None:
-        return _keep(room, verdict.order, now, self)
-    answers = [] if verdict.answer is None else [_answer(verdict.answer, now, self)]
-    return Step(room, [*verdict.remarks, *answers])
+    order = verdict.order
+    objection = None if order is None else power_orders.objection(order, room, now, self.config.power)
+    if order is not None and objection is None:
+        return _keep(room, order, now, self)
+    answer, remarks = verdict.answer, list(verdict.remarks)
+    if order is not None:
+        answer = Settled(order.id, now.utc, "refused", objection)
+        room = replace(room, commanding=commanding.unkept(room.commanding, answer))
+        remarks.append(Log("warning", f"command: {order.action} {order.id} refused: {objection}"))
+    return Step(room, [*remarks, *([] if answer is None else [_answer(answer, now, self)])])
 
 
 def _keep(room: "Room", order: CommandMessage, now: Now, self: Self) -> Step:
     deed = _deed(order, room, now, self)
-    settled = Settled(order.id, now.utc, "done", None, deed.result)
+    settled = (
+        Settled(order.id, now.utc, "accepted") if deed.wish else Settled(order.id, now.utc, "done", None, deed.result)
+    )
     known, forget = commanding.remember(room.commanding, settled, now)
     new = None if deed.recount is None else recounts.add(room.recounts, deed.recount)
-    room = replace(room, commanding=replace(known, pending=Pending(settled, new, deed.say_all)))
+    pending = Pending(settled, new, deed.say_all, deed.wish, deed.identify_s)
+    room = replace(room, commanding=replace(known, pending=pending))
     instead_of = None if deed.instead_of is None else deed.instead_of.command
     said = Log("info", f"command: {order.action} {order.id} by {order.issued_by!r}")
     return Step(room, [said, KeepResult(settled, deed.recount, instead_of, forget)])
@@ -98,7 +141,9 @@ def _kept(room: "Room", pending: Pending, is_on_disk: bool, now: Now, self: Self
         return Step(replace(room, commanding=replace(room.commanding, executed=executed)), [_answer(failed, now, self)])
     if pending.recounts is not None:
         room = replace(room, recounts=pending.recounts)
-    return Step(room, [_answer(pending.settled, now, self)], pending.say_all)
+    if pending.identify_s is not None:
+        room = replace(room, identify_until_s=now.mono_s + pending.identify_s)
+    return Step(room, [_answer(pending.settled, now, self)], pending.say_all, pending.wish)
 
 
 def _deed(order: CommandMessage, room: "Room", now: Now, self: Self) -> Deed:
@@ -109,6 +154,10 @@ def _deed(order: CommandMessage, room: "Room", now: Now, self: Self) -> Deed:
             return Deed(aiming.fitted(_geometry(room, self)).model_dump(mode="json", exclude_unset=True))
         case "report":
             return Deed({}, say_all=True)
+        case "identify":
+            return Deed({}, identify_s=IdentifyArgs.model_validate(order.args).for_s)
+        case "power" | "load":
+            return Deed({}, wish=power_orders.wish_of(order, room.power))
     raise AssertionError(f"{order.action} is in commanding.ACTIONS and does nothing")
 
 

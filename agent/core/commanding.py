@@ -8,8 +8,8 @@
                    ▼
                carried out (actions.py) ──► KeepResult ──► ResultKept ──► effect and result
 
-An id has exactly one final state. Those that were carried out are remembered on disk, before anything acts; refused
-ones in memory only, since a flood must not wear out the card.
+An id has exactly one final state; what takes longer is ``accepted`` before. Those that were carried out are remembered
+on disk, before anything acts; refused ones in memory only, since a flood must not wear out the card.
 """
 
 import json
@@ -19,12 +19,20 @@ from datetime import timedelta
 from pydantic import ValidationError
 
 from agent.core.commands import Command, Log
-from agent.core.contract import CommandMessage, NoArgs, Payload, RecountArgs, refusal
+from agent.core.contract import CommandMessage, IdentifyArgs, LoadArgs, NoArgs, Payload, PowerArgs, RecountArgs, refusal
 from agent.core.events import MessageReceived, Now, Recount, Settled
+from agent.core.power import Wish
 from agent.core.reading import Reading, read
 
-ACTIONS: dict[str, type[Payload]] = {"recount": RecountArgs, "report": NoArgs, "aim": NoArgs}
-ACTIONS_TO_COME = {"power", "load", "identify", "restart"}  # the contract has them, this version refuses them
+ACTIONS: dict[str, type[Payload]] = {
+    "power": PowerArgs,
+    "load": LoadArgs,
+    "identify": IdentifyArgs,
+    "recount": RecountArgs,
+    "report": NoArgs,
+    "aim": NoArgs,
+}
+ACTIONS_TO_COME = {"restart"}  # the contract has it, this version refuses it
 ACTIONS_FOR_ALL = {"report"}
 
 # The contract's: a command without a message expiry is believed for so long.
@@ -40,11 +48,14 @@ LARGE_BYTES, LARGE_KEPT = 1024, 16
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A command that acts as soon as its result is on disk. ``recounts``: all of them with the new one."""
+    """A command that acts as soon as its result is on disk. ``recounts``: all of them with the new one; ``wish``: what
+    it wants of the room's power; ``identify_s``: for how long the lamp is to show which room this is."""
 
     settled: Settled
     recounts: tuple[Recount, ...] | None = None
     say_all: bool = False
+    wish: Wish | None = None
+    identify_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ ROOT = "diemcau/v1"
 MAX_PAYLOAD_BYTES = 64 * 1024
 ALL_COMMAND = f"{ROOT}/_all/command"  # reaches every site; `_all` is no site id, so nobody's own topic is meant
 PEOPLE_MAX = 100_000
+IDENTIFY_MAX_S = 600.0
 
 
 def topic(site: str, name: str) -> str:
@@ -90,7 +91,7 @@ class About(FromSite):
 
 
 class Power(FromSite):
-    """Topic ``power``."""
+    """Topic ``power``. ``who`` is a claim; ``locked``: a conference is live, switching off takes two holds."""
 
     state: Literal["off", "starting", "on", "stopping", "fault"]
     loads: dict[str, Literal["on", "off", "unknown"]]
@@ -173,6 +174,25 @@ class Health(FromSite):
     disk_free_bytes: int | None = None
     uptime_s: float | None = None
     address: str | None = None
+    button_presses: int | None = None
+    ghost_presses: int | None = None
+
+
+class HistoryEvent(FromSite):
+    """Topic ``history/event``: one thing that happened. ``epoch`` and ``seq`` are given by the disk that keeps it.
+
+    ``uptime_s`` is monotonic, so that the centre can correct times from before the clock was set.
+    """
+
+    epoch: str = Field(default="", max_length=36)
+    seq: int = Field(default=0, ge=0)
+    boot_id: str = Field(max_length=36)
+    uptime_s: float = Field(ge=0)
+    historical: bool = False
+    kind: str = Field(max_length=40)
+    severity: Literal["info", "warning", "fault"]
+    by: str | None = None
+    detail: dict[str, Any] = {}
 
 
 class Truth(Payload):
@@ -212,6 +232,25 @@ class RecountArgs(Payload):
     """Args of ``recount``: how many people somebody counted by eye."""
 
     people: int = Field(ge=0, le=PEOPLE_MAX)
+
+
+class PowerArgs(Payload):
+    """Args of ``power``: the whole room, in its order."""
+
+    on: bool
+
+
+class LoadArgs(Payload):
+    """Args of ``load``: one load by itself."""
+
+    name: str = Field(min_length=1, max_length=40)
+    on: bool
+
+
+class IdentifyArgs(Payload):
+    """Args of ``identify``: the lamp shows which room this is, for so many seconds."""
+
+    for_s: float = Field(default=30, gt=0, le=IDENTIFY_MAX_S)
 
 
 class CommandResult(FromSite):
@@ -273,6 +312,7 @@ MODELS: dict[str, type[Payload]] = {
     "power": Power,
     "headcount": Headcount,
     "health": Health,
+    "history/event": HistoryEvent,
     "simulated/truth": Truth,
     "conference": Conference,
     "command": CommandMessage,

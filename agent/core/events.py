@@ -24,11 +24,11 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A command from the centre that has its final state, and when (UTC) it got it."""
+    """A command from the centre with its state, and since when (UTC); ``accepted`` is on its way to a final one."""
 
     id: str
     at: datetime
-    state: Literal["done", "refused", "failed"]
+    state: Literal["accepted", "done", "refused", "failed"]
     reason: str | None = None
     result: dict[str, Any] | None = None
 
@@ -52,10 +52,11 @@ class Recount:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the disk kept of earlier runs, oldest first."""
+    """What the disk kept of earlier runs, oldest first. ``facts`` are JSON texts by name (see ``core/memory.py``)."""
 
     settled: tuple[Settled, ...] = ()
     recounts: tuple[Recount, ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,13 @@ class RelayFailed:
     load: str
     on: bool
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelaysRead:
+    """What every load's line reads back now."""
+
+    loads: dict[str, LoadState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +279,7 @@ Event = (
     | ButtonHeld
     | RelaySet
     | RelayFailed
+    | RelaysRead
     | UsbChanged
     | Probed
     | FrameSeen

@@ -8,9 +8,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from agent.core import headcount, recounts
-from agent.core.commands import Command, Publish
+from agent.core.button import Finger
+from agent.core.commands import Command, NoteEvent, Publish
 from agent.core.config import RoomConfig
-from agent.core.contract import About, Conference, FromSite, Headcount, Health, Power, SetAside, Status, Work, body
+from agent.core.contract import (
+    About,
+    Conference,
+    FromSite,
+    Headcount,
+    Health,
+    HistoryEvent,
+    Power,
+    SetAside,
+    Status,
+    Work,
+    body,
+)
 from agent.core.events import Now, Recount
 from agent.core.eye_watch import EyeWatch
 from agent.core.power import Power as PowerState
@@ -97,16 +110,44 @@ def about(now: Now, self: Self, eye: EyeWatch) -> About:
     )
 
 
-def power(now: Now, self: Self, state: PowerState) -> Power:
+def power(now: Now, self: Self, state: PowerState, locked: bool) -> Power:
     """Topic ``power``. ``step`` and ``reason`` are there only while a load is at work or failed."""
     extra: dict[str, Any] = {}
-    if state.step is not None:
-        extra["step"] = self.config.power.loads[state.step].name
+    if (step := _step(self, state)) is not None:
+        extra["step"] = step
     if state.by is not None:
         extra["by"] = state.by
+    if state.who is not None:
+        extra["who"] = state.who
     if state.reason is not None:
         extra["reason"] = state.reason
-    return Power(**common(now, self), state=state.state, loads=state.loads, locked=False, **extra)
+    return Power(**common(now, self), state=state.state, loads=state.loads, locked=locked, **extra)
+
+
+def power_changed(self: Self, state: PowerState) -> NoteEvent:
+    """The line of the history: where the power is now, by whom and why."""
+    detail: dict[str, Any] = {"state": state.state, "loads": state.loads}
+    extra = {"who": state.who, "step": _step(self, state), "reason": state.reason}
+    detail |= {key: value for key, value in extra.items() if value is not None}
+    return NoteEvent("power.changed", "fault" if state.state == "fault" else "info", state.by, detail)
+
+
+def history_event(now: Now, self: Self, note: NoteEvent) -> HistoryEvent:
+    """A row of ``history/event``; the disk that keeps it gives epoch and sequence."""
+    return HistoryEvent(
+        **common(now, self),
+        boot_id=self.boot_id,
+        uptime_s=round(now.mono_s, 3),
+        historical=False,
+        kind=note.kind,
+        severity=note.severity,
+        by=note.by,
+        detail=note.detail,
+    )
+
+
+def _step(self: Self, state: PowerState) -> str | None:
+    return None if state.step is None else self.config.power.loads[state.step].name
 
 
 def headcount_payload(
@@ -193,9 +234,10 @@ def _rate(value: int | None, summoned: int) -> float | None:
     return round(value / summoned, 4) if value is not None and summoned > 0 else None
 
 
-def health(now: Now, self: Self, figures: dict[str, Any]) -> Health:
-    """Topic ``health``."""
-    return Health(**common(now, self), **figures)
+def health(now: Now, self: Self, figures: dict[str, Any], finger: Finger) -> Health:
+    """Topic ``health``. Presses are counted from the agent's start, ``ghost_presses`` those taken for nobody's."""
+    pressed = {"button_presses": finger.presses, "ghost_presses": finger.ghosts}
+    return Health(**{**common(now, self), **figures, **pressed})
 
 
 def said_nothing(reports: Reports, name: str) -> Reports:

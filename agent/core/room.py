@@ -1,16 +1,18 @@
 """The whole room: sends each event to the machines, joins their commands, and derives what lamp and topics say.
 
-State and event in, new state and commands out. The lamp and the live topics are views of the state: after every event
-they are computed anew, and where they differ from what was shown or said, a command follows.
+State and event in, new state and commands out, in two halves: ``act`` is what the machines order, ``tell`` what follows
+from the state that is then reached. The lamp, the live topics, the facts on disk and the history are views of that
+state: they are computed anew, and where they differ from what was shown, said or kept, a command follows. Two halves,
+because a relay must not wait until sentences about it are made.
 """
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from agent.core import actions, checks, eye_watch, headcount, power, reports
+from agent.core import actions, checks, eye_watch, headcount, lamp, memory, power, reports, restore, schedule
 from agent.core.checks import Checks
 from agent.core.commanding import Commanding
-from agent.core.commands import Command, LedPattern, Log, ReadHealth, ShowLed
+from agent.core.commands import Command, Keep, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed
 from agent.core.contract import Conference, FromSite, decode, split_topic
 from agent.core.events import (
     Event,
@@ -26,7 +28,7 @@ from agent.core.events import (
 )
 from agent.core.eye_watch import EyeWatch
 from agent.core.headcount import Estimator
-from agent.core.power import Power
+from agent.core.power import Power, Wish
 from agent.core.reports import Reports, Self
 
 # While the room is in one of these states people may be in it, and they are counted.
@@ -35,28 +37,38 @@ COUNTED_WHILE = {"on", "fault"}
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Everything that the agent knows. Replaced, never changed."""
+    """Everything that the agent knows. Replaced, never changed.
+
+    ``scheduled`` is the conference that the schedule has brought the room up for; ``facts`` what is on disk of the
+    room, by name; ``told`` the power as the history knows it.
+    """
 
     power: Power = Power()
     checks: Checks = Checks()
     eye: EyeWatch = EyeWatch()
     estimator: Estimator = Estimator(trouble="room_off")
     conference: Conference | None = None
+    scheduled: str | None = None
     commanding: Commanding = Commanding()
     recounts: tuple[Recount, ...] = ()
+    identify_until_s: float | None = None
     health: dict[str, float | int | bool | str | None] = field(default_factory=dict)
     connection: int = 0
     files_are_broken: bool = False
     stopping: bool = False
+    say_all: bool = False
+    wake_s: float | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    told: tuple[object, ...] = ()
     reports: Reports = Reports()
-    led: LedPattern | None = None
+    led: ShowLed | None = None
 
 
 Result = tuple[Room, list[Command]]
 
 
 def handle(room: Room, event: Event, now: Now, self: Self) -> Result:
-    """One step of the whole room. Pure.
+    """One step of the whole room: ``act``, then ``tell``. Pure.
 
     Args:
         room: The state before.
@@ -67,28 +79,80 @@ def handle(room: Room, event: Event, now: Now, self: Self) -> Result:
     Returns:
         The state after, and what is to be done, in order.
     """
-    room, remarks = _noted(room, event, self)
-    commanded = actions.handle(room, event, now, self)
-    room = commanded.room
-    room = replace(room, checks=checks.handle(room.checks, event, now.mono_s, self.config))
-    machine, moves = power.handle(room.power, event, now.mono_s, self.config.power, room.checks)
-    room = replace(room, power=machine)
+    room, orders = act(room, event, now, self)
+    notes = [each for each in orders if isinstance(each, NoteEvent)]
+    room, views = tell(room, event, now, self, notes)
+    return room, [*(each for each in orders if not isinstance(each, NoteEvent)), *views]
+
+
+def act(room: Room, event: Event, now: Now, self: Self) -> Result:
+    """The machines' half: relays first. ``NoteEvent`` among the commands are for ``tell``. Pure; arguments as above."""
+    room, remarks = _noted(room, event, now, self)
+    if room.identify_until_s is not None and now.mono_s >= room.identify_until_s:
+        room = replace(room, identify_until_s=None)
+    asked = actions.handle(room, event, now, self)
+    room = replace(asked.room, checks=checks.handle(asked.room.checks, event, now.mono_s, self.config))
+    room, moves = _switch(room, event, asked.wish, now, self)
+    room, finals = actions.conclude(room, now, self)
     room, looks = _count(room, event, now, self)
-    room, says = _say(room, event, now, self, all_again=commanded.say_all)
-    room, shows = _show(room)
-    return room, [*remarks, *moves, *looks, *shows, *says, *commanded.commands]
+    room = replace(room, say_all=asked.say_all, wake_s=schedule.wake_s(room.conference, now))
+    return room, [*moves, *remarks, *looks, *asked.commands, *finals]
+
+
+def tell(room: Room, event: Event, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
+    """The views' half: lamp, disk, topics. ``notes`` are what ``act`` wants to have in the history. Pure."""
+    room, shows = _show(room, self)
+    room, keeps = _keep(room, now, self, notes)
+    room, says = _say(room, event, now, self)
+    return room, [*shows, *says, *keeps]
 
 
 def deadline_s(room: Room) -> float:
     """The next monotonic second at which the room wants a ``Tick``. The heartbeat always is one."""
-    wanted = (room.power.deadline_s, room.eye.deadline_s, room.reports.beat_s)
+    wanted = (
+        room.power.deadline_s,
+        room.power.finger.notice_until_s,
+        room.identify_until_s,
+        room.wake_s,
+        room.eye.deadline_s,
+        room.reports.beat_s,
+    )
     return min(at for at in wanted if at is not None)
 
 
-def _noted(room: Room, event: Event, self: Self) -> Result:
+def _switch(room: Room, event: Event, wish: Wish | None, now: Now, self: Self) -> Result:
+    """The power machine's step, and after it what a command or the schedule wants of it."""
+    config, locked = self.config.power, schedule.is_live(room.conference, now)
+    if isinstance(event, Started):
+        kept = memory.power_of(event.memory.facts)
+        machine, moves = restore.begin(event.loads, kept, self.boot_id, now.mono_s, config)
+    else:
+        machine, moves = power.handle(room.power, event, now.mono_s, config, room.checks, locked)
+    if wish is not None:
+        machine, more = power.wish(machine, wish, now.mono_s, config)
+        moves = [*moves, *more]
+    room = replace(room, power=machine)
+    return _by_schedule(room, moves, now, self)
+
+
+def _by_schedule(room: Room, moves: list[Command], now: Now, self: Self) -> Result:
+    wish = None if room.stopping else schedule.wish(room.conference, room.scheduled, now)
+    if wish is None or room.conference is None or room.power.state == "stopping":
+        return room, moves
+    room = replace(room, scheduled=schedule.key(room.conference))
+    if room.power.state != "off":
+        return room, moves  # it is on already, or a person has to look at it
+    said = Log("info", f"power: coming up for conference {wish.who!r}")
+    machine, more = power.wish(room.power, wish, now.mono_s, self.config.power)
+    return replace(room, power=machine), [*moves, said, *more]
+
+
+def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
     match event:
-        case Started(problems=problems):
+        case Started(problems=problems, memory=kept):
             remarks: list[Command] = [Log("error", f"{problem}") for problem in problems]
+            room = replace(room, conference=memory.conference_of(kept.facts), facts=dict(kept.facts))
+            room = replace(room, scheduled=memory.scheduled_of(kept.facts), told=memory.told_of(kept.facts))
             return replace(room, files_are_broken=bool(problems)), remarks
         case Stopping():
             return replace(room, stopping=True), [Log("info", "stopping; no relay moves for it")]
@@ -147,13 +211,14 @@ def _camera(room: Room, self: Self) -> tuple[str | None, str]:
     return None, "starting" if room.checks.of(self.config.camera.check).state == "unknown" else "missing"
 
 
-def _say(room: Room, event: Event, now: Now, self: Self, all_again: bool) -> Result:
+def _say(room: Room, event: Event, now: Now, self: Self) -> Result:
     if isinstance(event, HealthRead):
         room = replace(room, reports=reports.said_nothing(room.reports, "health"))
     beat = now.mono_s >= room.reports.beat_s
-    all_again = all_again or isinstance(event, LinkUp)
+    all_again = room.say_all or isinstance(event, LinkUp)
     said, publications = reports.due(room.reports, _live(room, now, self), now.mono_s, self, all_again)
-    asks: list[Command] = [ReadHealth()] if beat or all_again else []
+    # The lines are read at the heartbeat: a chip that vanished tells nobody by itself.
+    asks: list[Command] = [*([ReadHealth()] if beat or all_again else []), *([ReadRelays()] if beat else [])]
     return replace(room, reports=said), [*publications, *asks]
 
 
@@ -164,23 +229,32 @@ def _live(room: Room, now: Now, self: Self) -> dict[str, FromSite]:
         live["status"] = reports.status(now, self, state, room.connection)
     live |= {
         "about": reports.about(now, self, room.eye),
-        "power": reports.power(now, self, room.power),
+        "power": reports.power(now, self, room.power, schedule.is_live(room.conference, now)),
         "headcount": reports.headcount_payload(now, self, room.estimator, room.eye, room.conference, room.recounts),
     }
     if room.health:
-        live["health"] = reports.health(now, self, room.health)
+        live["health"] = reports.health(now, self, room.health, room.power.finger)
     return live
 
 
-def _show(room: Room) -> Result:
-    pattern = led_pattern(room)
-    if pattern == room.led:
+def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
+    """What is new for the disk: facts that changed, and events."""
+    facts = {memory.CONFERENCE: memory.text_of(room.conference), memory.SCHEDULED: memory.text_of(room.scheduled)}
+    told, changed = room.told, list[NoteEvent]()
+    if self.config.power.loads:  # a stand-in config without loads says nothing about the room's power
+        kept = memory.of(room.power, self.boot_id)
+        facts[memory.POWER] = memory.text_of(kept)
+        told = memory.news_of(kept) if room.power.single is None else room.told  # its relay has not answered yet
+        changed = [] if told == room.told else [reports.power_changed(self, room.power)]
+    new = {name: text for name, text in facts.items() if text != room.facts.get(name, memory.NOTHING)}
+    events = tuple(reports.history_event(now, self, note) for note in (*notes, *changed))
+    room = replace(room, facts={**room.facts, **new}, told=told)
+    return room, [Keep(events, new)] if events or new else []
+
+
+def _show(room: Room, self: Self) -> Result:
+    identify = room.identify_until_s is not None
+    wanted = lamp.show(room.power, room.checks, self.config, room.files_are_broken, identify)
+    if wanted == room.led:
         return room, []
-    return replace(room, led=pattern), [ShowLed(pattern)]
-
-
-def led_pattern(room: Room) -> LedPattern:
-    """What the lamp says. A broken file shows as a fault, but never hides that loads are on their way."""
-    if room.files_are_broken and room.power.state in ("off", "on"):
-        return "fault"
-    return room.power.state
+    return replace(room, led=wanted), [wanted]

@@ -9,7 +9,8 @@ import pytest
 
 from agent.adapters import agent_db
 from agent.adapters.agent_db import AgentDb
-from agent.core.commands import KeepResult
+from agent.core.commands import Keep, KeepResult
+from agent.core.contract import HistoryEvent, encode
 from agent.core.events import Memory, Recount, Settled
 
 AT = datetime(2012, 11, 20, 7, 30, 0, 123456, tzinfo=UTC)
@@ -166,4 +167,84 @@ def test_a_file_of_the_version_before_gets_its_new_tables(tmp_path: Path) -> Non
     db = opened(path)
     assert db.next_connection() == 42
     assert db.keep_result(KeepResult(done(1)))
+    db.close()
+
+
+# Facts and events
+
+
+def event(kind: str = "power.changed") -> HistoryEvent:
+    facts = {"at": AT, "session": "s", "clock": "synced", "boot_id": "b", "uptime_s": 1.5, "detail": {"state": "on"}}
+    return HistoryEvent.model_validate({**facts, "kind": kind, "severity": "info", "by": "button"})
+
+
+def test_facts_are_there_again_and_the_newest_counts(tmp_path: Path) -> None:
+    first = opened(tmp_path / "agent.db")
+    assert first.memory().facts == {}
+    first.keep(Keep(facts={"power": '{"state": "on"}', "conference": "null"}))
+    first.keep(Keep(facts={"power": '{"state": "off"}'}))
+    again = opened(tmp_path / "agent.db")  # as after a kill -9
+    assert again.memory().facts == {"power": '{"state": "off"}', "conference": "null"}
+    assert again.next_connection() == 1  # no fact of the core meets one of the file's own
+    for db in (first, again):
+        db.close()
+
+
+def test_events_get_one_epoch_and_a_sequence_without_gaps_that_goes_on_after_a_restart(tmp_path: Path) -> None:
+    first = opened(tmp_path / "agent.db")
+    kept = [*(first.keep(Keep((event(), event("button.refused")))) or ()), *(first.keep(Keep((event(),))) or ())]
+    first.close()
+    again = opened(tmp_path / "agent.db")
+    kept += again.keep(Keep((event(),))) or ()
+    again.close()
+    assert [each.seq for each in kept] == [1, 2, 3, 4]
+    assert len({each.epoch for each in kept}) == 1
+    assert len(kept[0].epoch) == 36
+    with sqlite3.connect(tmp_path / "agent.db") as db:
+        rows = db.execute("SELECT seq, topic, payload FROM outbox ORDER BY seq").fetchall()
+    db.close()
+    assert [(seq, topic) for seq, topic, _ in rows] == [(seq, "history/event") for seq in (1, 2, 3, 4)]
+    assert rows[1][2].encode() == encode(kept[1])
+
+
+def test_a_damaged_file_begins_a_new_epoch(tmp_path: Path) -> None:
+    epochs = []
+    for _ in range(2):
+        db = opened(tmp_path / "agent.db")
+        epochs += [each.epoch for each in db.keep(Keep((event(),))) or ()]
+        db.close()
+        (tmp_path / "agent.db").write_bytes(b"this is no database" * 100)
+    assert len(set(epochs)) == 2
+
+
+def test_the_oldest_events_go_and_their_numbers_do_not_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_db, "EVENTS_MAX", 3)
+    db = opened(tmp_path / "agent.db")
+    assert [each.seq for each in db.keep(Keep(tuple(event() for _ in range(5)))) or ()] == [1, 2, 3, 4, 5]
+    with sqlite3.connect(tmp_path / "agent.db") as other:
+        assert other.execute("SELECT seq FROM outbox ORDER BY seq").fetchall() == [(3,), (4,), (5,)]
+        other.execute("DELETE FROM outbox")
+    other.close()
+    assert [each.seq for each in db.keep(Keep((event(),))) or ()] == [6]
+    db.close()
+
+
+def test_facts_and_events_come_together_or_not_at_all(tmp_path: Path) -> None:
+    db = opened(tmp_path / "agent.db")
+    with sqlite3.connect(tmp_path / "agent.db") as other:
+        other.execute("DROP TABLE outbox")
+    other.close()
+    assert db.keep(Keep((event(),), {"power": "{}"})) is None
+    assert db.memory().facts == {}
+    db.close()
+
+
+def test_without_a_disk_nothing_is_kept_and_that_is_said(tmp_path: Path) -> None:
+    db = AgentDb(tmp_path / "file" / "agent.db")
+    (tmp_path / "file").write_text("in the way")
+    db.start()
+    assert db.keep(Keep((event(),), {"power": "{}"})) is None
+    assert db.memory() == Memory()
     db.close()

@@ -8,20 +8,24 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, settings
 
 from agent.core import room as core
-from agent.core.commands import Command, KeepResult, Log, Publish, ReadHealth, Send, SetRelay
+from agent.core.commands import Command, Keep, KeepResult, Log, Publish, ReadHealth, ReadRelays, Send, SetRelay
 from agent.core.config import RoomConfig
 from agent.core.contract import encode
+from agent.core.errors import Problem
 from agent.core.events import (
+    ButtonHeld,
     ButtonPressed,
     ButtonReleased,
     Detection,
     Event,
     FrameSeen,
     HealthRead,
+    LoadState,
     Memory,
     Now,
     RelayFailed,
     RelaySet,
+    RelaysRead,
     ResultKept,
     Started,
     Tick,
@@ -120,17 +124,25 @@ class Rig:
         self.sent: list[dict[str, Any]] = []
         self.disk_works = True
         self.kept: list[KeepResult] = []
+        self.contacts: dict[str, LoadState] = {}
+        self.facts: dict[str, str] = {}
+        self.history: list[dict[str, Any]] = []
 
-    def start(self, memory: Memory = Memory(), **loads: Any) -> list[Command]:
+    def start(self, memory: Memory = Memory(), problems: tuple[Problem, ...] = (), **loads: LoadState) -> list[Command]:
         """Begin; loads that are not named read back off."""
-        read_back = {load.name: loads.get(load.name, "off") for load in self.config.power.loads}
-        return self.do(Started(read_back, memory=memory))
+        self.contacts = {load.name: loads.get(load.name, "off") for load in self.config.power.loads}
+        return self.do(Started(dict(self.contacts), problems, memory))
 
     def start_long_ago(self, **loads: Any) -> None:
         """Begin, and let every load's least time off go by. Orders are then told from here."""
         self.start(**loads)
         self.wait(LONGEST_OFF_S)
         self.zero_s = self.now_s
+
+    def hold(self) -> list[Command]:
+        """Press, hold until it counts, let go."""
+        before = self.do(ButtonPressed()) + self.wait(self.config.power.button.hold_s)
+        return before + self.do(ButtonHeld()) + self.do(ButtonReleased())
 
     def tap(self) -> list[Command]:
         """A short press."""
@@ -161,8 +173,13 @@ class Rig:
     def _answer(self, command: Command) -> Event | None:
         if isinstance(command, SetRelay):
             self.orders.append((self.now_s - self.zero_s, command.load, command.on))
-            stuck = command.load in self.stuck
-            return RelayFailed(command.load, command.on, "stuck") if stuck else RelaySet(command.load, command.on)
+            if command.load in self.stuck:
+                self.contacts[command.load] = "unknown"
+                return RelayFailed(command.load, command.on, "stuck")
+            self.contacts[command.load] = "on" if command.on else "off"
+            return RelaySet(command.load, command.on)
+        if isinstance(command, ReadRelays):
+            return RelaysRead(dict(self.contacts))
         if isinstance(command, Publish):
             self.said[command.topic] = as_json(command)
         if isinstance(command, Send):
@@ -170,6 +187,9 @@ class Rig:
         if isinstance(command, KeepResult):
             self.kept += [command] if self.disk_works else []
             return ResultKept(command.settled.id, self.disk_works)
+        if isinstance(command, Keep) and self.disk_works:
+            self.facts |= command.facts
+            self.history += [json.loads(encode(event)) for event in command.events]
         return HealthRead(FIGURES) if isinstance(command, ReadHealth) else None
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from agent.core import power as core
+from agent.core import restore
+from agent.core.button import Finger
 from agent.core.checks import Checks, CheckState
 from agent.core.commands import Command, SetRelay
 from agent.core.config import PowerSection
@@ -21,7 +23,6 @@ from agent.core.events import (
     Probed,
     RelayFailed,
     RelaySet,
-    Started,
     Stopping,
     Tick,
     UsbChanged,
@@ -37,23 +38,24 @@ CODEC_ON: dict[str, LoadState] = {**ALL_OFF, "codec": "on"}
 NOW_S = BEGIN_S
 
 OFF = Power(loads=ALL_OFF)
-ON = Power("on", ALL_ON)
-SWITCHING = Power("starting", ALL_OFF, 0, "switching", by="button", switched_s=NOW_S)
-SETTLING = Power("starting", CODEC_ON, 0, "settling", NOW_S + 20, "button", proven_after_s=NOW_S)
-PROVING = Power("starting", CODEC_ON, 0, "proving", NOW_S + 90, "button", proven_after_s=NOW_S)
-STOPPING = Power("stopping", {**ALL_ON, "lamp": "off"}, 2, "settling", NOW_S + OFF_PACE_S, "button")
-FAULT = Power("fault", {**CODEC_ON, "display": "unknown"}, 1, reason="stuck")
+ON = Power("on", True, ALL_ON)
+SWITCHING = Power("starting", True, ALL_OFF, 0, "switching", by="button", switched_s=NOW_S)
+SETTLING = Power("starting", True, CODEC_ON, 0, "settling", NOW_S + 20, "button", proven_after_s=NOW_S)
+PROVING = Power("starting", True, CODEC_ON, 0, "proving", NOW_S + 90, "button", proven_after_s=NOW_S)
+STOPPING = Power("stopping", False, {**ALL_ON, "lamp": "off"}, 2, "settling", NOW_S + OFF_PACE_S, "button")
+FAULT = Power("fault", True, {**CODEC_ON, "display": "unknown"}, 1, reason="stuck")
+HOLDING = Finger(is_down=True, hold_counts=True)
 STATES = {
     "off": OFF,
     "switching": SWITCHING,
     "settling": SETTLING,
     "proving": PROVING,
     "on": ON,
-    "on, pressed": replace(ON, hold_counts=True),
+    "on, pressed": replace(ON, finger=HOLDING),
     "stopping": STOPPING,
-    "stopping, pressed": replace(STOPPING, hold_counts=True),
+    "stopping, pressed": replace(STOPPING, finger=HOLDING),
     "fault": FAULT,
-    "fault, pressed": replace(FAULT, hold_counts=True, tap_retries=True),
+    "fault, pressed": replace(FAULT, finger=replace(HOLDING, tap_retries=True)),
 }
 
 
@@ -61,6 +63,11 @@ def step(
     power: Power, event: Event, now_s: float = NOW_S + 1, checks: Checks = Checks()
 ) -> tuple[Power, list[SetRelay]]:
     after, commands = core.handle(power, event, now_s, CONFIG, checks)
+    return after, only(SetRelay, commands)
+
+
+def found_at_start(loads: dict[str, LoadState]) -> tuple[Power, list[SetRelay]]:
+    after, commands = restore.begin(loads, None, "boot-1", NOW_S, CONFIG)
     return after, only(SetRelay, commands)
 
 
@@ -105,7 +112,8 @@ def test_each_state_answers_a_finger_and_a_relay(
     before: str, event: Event, after: dict[str, Any], orders: list[Command]
 ) -> None:
     power, moves = step(STATES[before], event)
-    assert {name: getattr(power, name) for name in after} == after
+    found = {name: getattr(power.finger if hasattr(power.finger, name) else power, name) for name in after}
+    assert found == after
     assert moves == orders
 
 
@@ -141,14 +149,14 @@ def test_a_tick_before_the_deadline_changes_nothing(state: str) -> None:
 def test_what_the_relays_read_back_at_start_is_where_the_room_is(
     loads: dict[str, LoadState], state: str, at: int | None, reason: str | None
 ) -> None:
-    power, orders = step(Power(), Started(loads))
+    power, orders = found_at_start(loads)
     assert (power.state, power.step, power.reason, power.deadline_s) == (state, at, reason, None)
     assert list(power.loads) == NAMES
     assert orders == []
 
 
 def test_a_room_found_on_says_that_it_was_restored() -> None:
-    assert step(Power(), Started(ALL_ON))[0].by == "restore"
+    assert found_at_start(ALL_ON)[0].by == "restore"
 
 
 @pytest.mark.parametrize(("pause_s", "switched_at_s"), [(0.0, 10.0), (9.0, 10.0), (10.0, 10.0), (25.0, 25.0)])
@@ -357,7 +365,7 @@ def test_a_hold_at_a_fault_switches_off_and_energises_nothing_first() -> None:
 
 @pytest.mark.parametrize("loads", [{}, {"codec": "unknown"}])
 def test_a_hold_at_levels_that_cannot_be_read_makes_sure_that_all_is_off(loads: dict[str, LoadState]) -> None:
-    power, _ = step(Power(), Started(loads))
+    power, _ = found_at_start(loads)
     power, _ = step(power, ButtonPressed())
     power, orders = step(power, ButtonHeld(), now_s=NOW_S + 4)
     assert orders == [SetRelay("lamp", False)]
@@ -418,7 +426,7 @@ def test_the_release_of_the_press_that_began_a_start_which_failed_is_no_tap() ->
 )
 def test_switching_off_passes_over_what_is_off_already(found: tuple[str, ...], released: list[str]) -> None:
     loads: dict[str, LoadState] = {**ALL_OFF, **dict.fromkeys(found, "on")}
-    power, orders = step(Power("fault", loads, 1, hold_counts=True), ButtonHeld())
+    power, orders = step(Power("fault", True, loads, 1, finger=HOLDING), ButtonHeld())
     names = []
     for _ in range(9):
         names += [order.load for order in orders]
@@ -528,7 +536,7 @@ def test_a_press_that_bounces_as_it_switches_on_does_not_grow_into_a_hold(
 
 def test_a_room_without_loads_is_on_and_off_at_once() -> None:
     config = PowerSection()
-    power, _ = core.handle(Power(), Started({}), NOW_S, config, Checks())
+    power, _ = restore.begin({}, None, "boot-1", NOW_S, config)
     assert power.state == "off"
     power, orders = core.handle(power, ButtonPressed(), NOW_S, config, Checks())
     assert (power.state, only(SetRelay, orders)) == ("on", [])

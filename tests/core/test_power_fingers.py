@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from agent.core import checks as checks_core
 from agent.core import power as core
+from agent.core import restore
 from agent.core.checks import Checks
 from agent.core.commands import SetRelay
 from agent.core.config import RoomConfig
@@ -22,13 +23,11 @@ from agent.core.events import (
     Probed,
     RelayFailed,
     RelaySet,
-    Started,
     Stopping,
     Tick,
     UsbChanged,
 )
 from agent.core.parse import build
-from agent.core.power import Power
 from tests.core.rig import BEGIN_S, examples, only
 
 LOAD = st.fixed_dictionaries(
@@ -62,14 +61,15 @@ class Fingers(RuleBasedStateMachine):
         self.contacts: dict[str, LoadState] = dict(zip(self.names, levels, strict=False))
         read = {name: "unknown" if i in unread else self.contacts[name] for i, name in enumerate(self.names)}
         self.driven: dict[str, str] = dict(read)
-        self.power, self.checks, self.now_s = Power(), Checks(), BEGIN_S
+        self.checks, self.now_s = Checks(), BEGIN_S
         self.stuck: set[str] = set()
         self.walked: list[int] = []
         self.pressed_at: str | None = None  # the state that the button was pressed at; None while it is up
         self.hold_at_s = float("inf")
         # A load that was not seen on may have gone off just before the start.
         self.went_off_s = {name: BEGIN_S for name, level in read.items() if level != "on"}
-        self.handle(Started(read))  # type: ignore[arg-type]
+        self.power, moves = restore.begin(read, None, "boot-1", self.now_s, self.config.power)  # type: ignore[arg-type]
+        assert only(SetRelay, moves) == [], "nothing is known, so nothing moves"
 
     @precondition(lambda self: self.pressed_at is None)
     @rule()
@@ -182,8 +182,8 @@ class Fingers(RuleBasedStateMachine):
     @invariant()
     def a_button_that_is_up_cannot_grow_into_a_hold(self) -> None:
         if self.pressed_at is None:
-            assert not self.power.hold_counts
-            assert not self.power.tap_retries
+            assert not self.power.finger.hold_counts
+            assert not self.power.finger.tap_retries
 
 
 TestFingers = Fingers.TestCase

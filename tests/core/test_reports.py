@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent.core import headcount, reports
+from agent.core.button import Finger
 from agent.core.commands import Publish
 from agent.core.contract import Conference, FromSite
 from agent.core.events import Recount
@@ -61,7 +62,7 @@ def live(people: int = 8, at_s: float = BEGIN_S, **changes: Any) -> dict[str, Fr
     return {
         "status": reports.status(now, SELF, "running", 3),
         "headcount": reports.headcount_payload(now, SELF, counting, EYE, changes.get("conference")),
-        "health": reports.health(now, SELF, {"cpu_share": changes.get("cpu_share", 0.1)}),
+        "health": reports.health(now, SELF, {"cpu_share": changes.get("cpu_share", 0.1)}, Finger()),
     }
 
 
@@ -110,11 +111,11 @@ def test_a_room_without_a_name_is_called_by_its_id() -> None:
     [
         (Power(loads={"codec": "off"}), {"state": "off", "loads": {"codec": "off"}, "locked": False}),
         (
-            Power("starting", {"codec": "on"}, 1, "settling", BEGIN_S, "button"),
+            Power("starting", True, {"codec": "on"}, 1, "settling", BEGIN_S, "button"),
             {"state": "starting", "loads": {"codec": "on"}, "locked": False, "by": "button", "step": "display"},
         ),
         (
-            Power("fault", {"codec": "unknown"}, 0, by="restore", reason="stuck"),
+            Power("fault", True, {"codec": "unknown"}, 0, by="restore", reason="stuck"),
             {
                 "state": "fault",
                 "loads": {"codec": "unknown"},
@@ -127,7 +128,7 @@ def test_a_room_without_a_name_is_called_by_its_id() -> None:
     ],
 )
 def test_power_has_step_and_reason_only_where_a_load_is_at_work_or_failed(power: Power, fields: dict[str, Any]) -> None:
-    assert document(reports.power(NOW, SELF, power)) == {**COMMON, **fields}
+    assert document(reports.power(NOW, SELF, power, locked=False)) == {**COMMON, **fields}
 
 
 def test_a_headcount_that_is_known_has_all_its_numbers() -> None:
@@ -216,7 +217,9 @@ def test_a_frame_from_a_moment_ahead_has_no_negative_age() -> None:
 
 def test_health_has_null_for_a_figure_that_is_not_known_and_no_key_for_one_that_does_not_apply() -> None:
     figures: dict[str, Any] = {"cpu_share": 0.5, "temperature_c": None}
-    assert document(reports.health(NOW, SELF, figures)) == {**COMMON, **figures}
+    pressed = {"button_presses": 5, "ghost_presses": 2}
+    said = reports.health(NOW, SELF, figures, Finger(presses=5, ghosts=2))
+    assert document(said) == {**COMMON, **figures, **pressed}
 
 
 # When

@@ -24,14 +24,11 @@ from agent.core.events import (
     LinkUp,
     MessageReceived,
     Probed,
-    Started,
     Stopping,
     Tick,
     UsbChanged,
     UsbDevice,
 )
-from agent.core.power import Power
-from agent.core.room import Room
 from tests.core.rig import CAMERA, FIGURES, LONGEST_OFF_S, Rig, examples, frame, logs, now_at, only, room_config, topics
 
 SPARE = UsbDevice("camera", "1d6b:0001", "", "1-1.3", "/dev/video2")
@@ -95,7 +92,7 @@ def test_from_the_press_to_the_headcount_and_through_an_unplugged_camera() -> No
     rig.wait(10)
     rig.do(Probed("codec-answers", True))
     commands = rig.wait(12)
-    assert lamp(commands) == ["on"]
+    assert lamp(commands) == ["warning"]  # the spare camera is not there
     assert [load for _, load, _ in rig.orders] == ["codec", "display", "lamp"]
     assert rig.said["power"]["loads"] == {"codec": "on", "display": "on", "lamp": "on"}
     assert (rig.said["power"]["state"], rig.said["power"]["by"]) == ("on", "button")
@@ -130,7 +127,7 @@ def test_from_the_press_to_the_headcount_and_through_an_unplugged_camera() -> No
     assert rig.said["headcount"]["reason"] == "room_off"
     rig.wait(10)
     assert rig.said["power"]["state"] == "off"
-    assert rig.room.led == "off"
+    assert rig.room.led == ShowLed("off")
 
 
 # Camera and count
@@ -348,33 +345,26 @@ def test_times_and_clock_are_those_of_the_moment() -> None:
 # Lamp, files, stop
 
 
-def test_broken_files_show_as_a_fault_on_the_lamp_and_the_button_works() -> None:
+def test_broken_files_show_on_the_lamp_and_the_button_works() -> None:
     rig = Rig()
-    loads = dict.fromkeys(("codec", "display", "lamp"), "off")
     problem = Problem("agent.toml", "this file is not there", "create it")
-    commands = rig.do(Started({**loads}, (problem,)))  # type: ignore[arg-type]
-    assert lamp(commands) == ["fault"]
+    commands = rig.start(problems=(problem,))
+    assert lamp(commands) == ["broken"]
     assert "error: agent.toml: this file is not there (create it)" in logs(commands)
     assert rig.said["power"]["state"] == "off"
     rig.wait(LONGEST_OFF_S)
     assert lamp(rig.do(ButtonPressed())) == ["starting"]
     rig.wait(1)
     rig.do(Probed("codec-answers", True))
-    assert lamp(rig.wait(60)) == ["fault"]
+    assert lamp(rig.wait(60)) == ["broken"]
     assert rig.said["power"]["state"] == "on"
-
-
-@pytest.mark.parametrize("state", ["off", "starting", "on", "stopping", "fault"])
-@pytest.mark.parametrize("files_are_broken", [False, True])
-def test_the_lamp_shows_the_power_and_files_at_fault_only_while_it_rests(state: Any, files_are_broken: bool) -> None:
-    expected = "fault" if files_are_broken and state in ("off", "on") else state
-    assert core.led_pattern(Room(power=Power(state), files_are_broken=files_are_broken)) == expected
 
 
 def test_the_lamp_is_told_only_what_is_new() -> None:
     rig = counting()
     assert lamp(rig.wait(120)) == []
-    assert lamp(rig.do(ButtonPressed())) == []
+    assert lamp(rig.do(ButtonPressed())) == ["holding"]
+    assert lamp(rig.do(ButtonReleased())) == ["warning"]
 
 
 def test_stopping_says_so_ends_the_eye_and_moves_no_relay() -> None:
@@ -435,5 +425,4 @@ def test_whatever_happens_what_was_said_last_is_what_is(steps: list[tuple[float,
         assert found["value"] is None or rig.room.eye.running
         status = {"state": "stopped" if rig.room.stopping else "running", "connection": rig.room.connection}
         assert status.items() <= rig.said["status"].items() if rig.room.connection else "status" not in rig.said
-        assert rig.room.led == power["state"]
         core.handle(rig.room, Tick(), now_at(rig.now_s - 1000), rig.self_)  # time runs backwards: no crash

@@ -1,0 +1,100 @@
+"""What the disk keeps for the core, as JSON texts by name, and how they are read again.
+
+A text that cannot be read is as good as none: an older or newer version wrote it, or the card is failing, and the room
+must start all the same.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from agent.core.button import State
+from agent.core.contract import Conference, decode, encode
+from agent.core.power import By, Order, Power
+
+POWER, CONFERENCE, SCHEDULED = "power", "conference", "scheduled"
+NOTHING = "null"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PowerMemory:
+    """Where the power stood when it was last written down, and in which boot of the machine.
+
+    ``wanted``: the last wish was on. ``step`` is the name of the failed load. ``orders`` are commands that had no final
+    state yet.
+    """
+
+    boot_id: str
+    state: State
+    wanted: bool
+    by: By | None = None
+    who: str | None = None
+    step: str | None = None
+    reason: str | None = None
+    apart: tuple[str, ...] = ()
+    orders: tuple[Order, ...] = ()
+
+
+def of(power: Power, boot_id: str) -> PowerMemory:
+    """What is to be kept of the power machine. Only a fault's step: the others follow from what the lines read."""
+    failed = list(power.loads)[power.step] if power.state == "fault" and power.step is not None else None
+    return PowerMemory(
+        boot_id,
+        power.state,
+        power.wanted,
+        power.by,
+        power.who,
+        failed,
+        power.reason if power.state == "fault" else None,
+        tuple(sorted(power.apart)),
+        power.orders,
+    )
+
+
+def news_of(kept: PowerMemory) -> tuple[object, ...]:
+    """What makes a new line in the history when it changes."""
+    return kept.state, kept.step, kept.reason, kept.apart
+
+
+def told_of(facts: dict[str, str]) -> tuple[object, ...]:
+    """What the history already knows; of a box without a memory that it is off."""
+    return news_of(power_of(facts) or PowerMemory("", "off", wanted=False))
+
+
+def text_of(value: PowerMemory | Conference | str | None) -> str:
+    """The JSON text of a fact."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, Conference):
+        return encode(value).decode()
+    return TypeAdapter(type(value)).dump_json(value).decode()
+
+
+def power_of(facts: dict[str, str]) -> PowerMemory | None:
+    """The power as it was kept, or None."""
+    return _read(PowerMemory, facts.get(POWER))
+
+
+def scheduled_of(facts: dict[str, str]) -> str | None:
+    """The conference that the schedule has already brought the room up for, or None."""
+    return _read(str, facts.get(SCHEDULED))
+
+
+def conference_of(facts: dict[str, str]) -> Conference | None:
+    """The conference as it was kept, or None."""
+    text = facts.get(CONFERENCE)
+    try:
+        return decode(Conference, text.encode()) if text not in (None, NOTHING) else None
+    except ValueError:
+        return None
+
+
+def _read(kind: type[T], text: str | None) -> T | None:
+    if text in (None, NOTHING):
+        return None
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValidationError:
+        return None

@@ -1,0 +1,106 @@
+"""Where the room's power begins: what the lines read, what was kept on disk, and what the config says.
+
+::
+
+    the lines are as they were left ──────────────────────────► on, off or fault, as before; nothing moves
+    this boot, a start or stop was cut short ─────────────────► it goes on
+    another boot, or power was lost ── restore = last ────────► as it was, or was going to be
+                                    ├─ restore = on ──────────► on, in order
+                                    └─ restore = off ─────────► off
+    nothing was kept ── half a room ──────────────────────────► fault: a person decides
+
+A restart of the agent is no return of power: within one boot of the machine a room that is on stays on.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+from agent.core import power as machine
+from agent.core.button import State
+from agent.core.commands import Command, Log
+from agent.core.config import PowerSection
+from agent.core.events import LoadState
+from agent.core.memory import PowerMemory
+from agent.core.power import Power, Result, Wish
+
+Goal = Literal["on", "off"]
+# Faults that say how lines read, not what went wrong: the lines are read anew.
+READING_FAULTS = {"unknown_level", "level_changed", "interrupted"}
+
+
+def begin(
+    loads: dict[str, LoadState], kept: PowerMemory | None, boot_id: str, now_s: float, config: PowerSection
+) -> Result:
+    """The machine's first state, and what is to be switched for it. Pure.
+
+    Args:
+        loads: What each line reads now; one that is not named is unknown.
+        kept: What was written down, or None.
+        boot_id: The machine's present boot.
+        now_s: Monotonic seconds.
+        config: Loads and ``restore``.
+    """
+    power = Power(loads={load.name: loads.get(load.name, "unknown") for load in config.loads})
+    # For how long a load has been off nobody knows, so its least time off begins now.
+    power = replace(power, off_since_s={name: now_s for name, state in power.loads.items() if state != "on"})
+    if kept is None:
+        return _towards(power, "on", now_s, config) if config.restore == "on" else _found(power)
+    power = replace(power, orders=kept.orders)
+    if kept.boot_id == boot_id:
+        return _again(power, kept, now_s, config)
+    last: Goal = "on" if kept.wanted else "off"
+    goal = last if config.restore == "last" else config.restore
+    return _towards(power, goal, now_s, config)
+
+
+def _again(power: Power, kept: PowerMemory, now_s: float, config: PowerSection) -> Result:
+    """The same boot: only the agent was away."""
+    power = replace(power, wanted=kept.wanted, by=kept.by, who=kept.who, apart=frozenset(kept.apart) & set(power.loads))
+    if kept.state == "fault" and kept.step in power.loads and kept.reason not in READING_FAULTS:
+        at = list(power.loads).index(kept.step)
+        return replace(power, state="fault", step=at, reason=kept.reason), []
+    if "unknown" in power.loads.values():
+        return _found(power)  # a line that cannot be read is never assumed off, and not driven without a person
+    if kept.state in ("starting", "stopping"):
+        return _towards(power, "on" if kept.wanted else "off", now_s, config, kept)
+    if kept.state in ("on", "off") and _is_as_left(power, kept.state):
+        return replace(power, state=kept.state), []
+    if kept.state == "on" and config.restore != "off":
+        # The lines were let go when the agent ended, and the room lost its power.
+        return _towards(power, "on", now_s, config)
+    return _found(power)
+
+
+def _is_as_left(power: Power, state: State) -> bool:
+    return all((each == state) != (name in power.apart) for name, each in power.loads.items())
+
+
+def _towards(power: Power, goal: Goal, now_s: float, config: PowerSection, kept: PowerMemory | None = None) -> Result:
+    if not power.loads:
+        return _found(power)
+    power = replace(power, apart=frozenset(), wanted=goal == "on", by="restore", who=None)
+    if all(state == goal for state in power.loads.values()) and (kept is None or goal == "off"):
+        return replace(power, state=goal), []
+    if goal == "on":
+        # From the last load that is on: whether its proof had come before the cut nobody knows.
+        power = replace(power, step=max(0, machine.first_open(power) - 1))
+    # As whoever began it: going on with a start is not a new one.
+    wish = Wish(goal == "on", "restore" if kept is None else kept.by or "restore", None if kept is None else kept.who)
+    power, moves = machine.wish(power, wish, now_s, config)
+    said: Command = Log("warning", f"power: going {goal}, as it was before the restart or as `restore` says")
+    return power, [said, *moves]
+
+
+def _found(power: Power) -> Result:
+    """Nothing is known but what the lines say, and nothing is switched for it."""
+    energised = [state == "on" for state in power.loads.values()]
+    power = replace(power, apart=frozenset())
+    if energised and all(energised):
+        return replace(power, state="on", wanted=True, by=power.by or "restore"), []
+    if all(state == "off" for state in power.loads.values()):
+        return replace(power, wanted=False), []
+    if not any(energised):
+        # A line that cannot be read is never assumed off.
+        return machine.fault(power, list(power.loads.values()).index("unknown"), "unknown_level")
+    # Half a room, and nobody knows why. A press goes on from the first load that is off.
+    return machine.fault(replace(power, wanted=True), energised.index(False), "interrupted")
