@@ -34,6 +34,8 @@ class Commands(click.Group):
     LATER: ClassVar = {
         "aim": "agent.console.site_commands",
         "demo": "agent.console.cli",
+        "identify": "agent.console.power_commands",
+        "power": "agent.console.power_commands",
         "recount": "agent.console.site_commands",
         "watch": "agent.console.cli",
     }
@@ -159,7 +161,8 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         code = cli.main(arguments, prog_name="diemcau", standalone_mode=False)
     except click.UsageError as error:
-        complain(f"{error.format_message()} Try `{error.ctx.command_path if error.ctx else 'diemcau'} --help`.")
+        sentence = " ".join(error.format_message().split())  # click lists choices on lines of their own
+        complain(f"{sentence} Try `{error.ctx.command_path if error.ctx else 'diemcau'} --help`.")
         code = WRONG_FLAGS if arguments[:1] == ["run"] else WRONG_USE
     except (click.Abort, KeyboardInterrupt):
         code = 130  # what a shell says for Ctrl-C

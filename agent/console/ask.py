@@ -10,11 +10,14 @@ from typing import Any
 
 from agent.console.listener import Listener
 from agent.console.sites import Presence, Sites, SiteView, take
-from agent.core.contract import CommandMessage, CommandResult, decode, topic
+from agent.core.contract import CommandMessage, CommandResult, Power, decode, topic
 from agent.core.identity import BrokerSection
 
 EXPIRY_S = 30
 ON_ITS_WAY_S = 1.0  # an answer that was sent in the last moment
+# Once a site has accepted: a codec takes minutes to come up, and each load may have a proof of its own to wait for.
+FINISH_WITHIN_S = 900.0
+OnStep = Callable[[Power], None]
 NO_MATCHING_SUBSCRIBERS = 0x10  # MQTT 5, 3.4.2.1: the broker says that nobody listens
 
 
@@ -22,8 +25,8 @@ NO_MATCHING_SUBSCRIBERS = 0x10  # MQTT 5, 3.4.2.1: the broker says that nobody l
 class Answer:
     """What came of a command: the final ``result``, or None and the word why there is none.
 
-    ``presence`` and ``name`` are what the site says of itself; ``silence`` is ``no_answer``, ``nobody_listens`` or
-    ``not_permitted``.
+    ``presence`` and ``name`` are what the site says of itself; ``silence`` is ``no_answer``, ``nobody_listens``,
+    ``not_permitted`` or ``not_finished``.
     """
 
     id: str
@@ -40,12 +43,20 @@ class Asking:
         broker: Address and credentials.
         site: Its id.
         on_away: Told once, when the site says that it is not there: the answer may then be long in coming.
+        on_step: Where what is asked takes long: told of each step of the site's power once it has accepted. Without
+            one an ``accepted`` is not waited on beyond the time of the command.
     """
 
-    def __init__(self, broker: BrokerSection, site: str, on_away: Callable[[Presence], None]) -> None:
-        self._site, self._on_away = site, on_away
+    def __init__(
+        self,
+        broker: BrokerSection,
+        site: str,
+        on_away: Callable[[Presence], None],
+        on_step: OnStep | None = None,
+    ) -> None:
+        self._site, self._on_away, self._on_step = site, on_away, on_step
         self._receipts: queue.SimpleQueue[int] = queue.SimpleQueue()
-        topics = tuple(topic(site, name) for name in ("command/result", "status", "about"))
+        topics = tuple(topic(site, name) for name in ("command/result", "status", "about", "power"))
         self._listener = Listener(broker, topics, lambda mid, code: self._receipts.put(code.value))
         self._sites = Sites({site: SiteView(site)})
         self._has_told = False
@@ -69,12 +80,15 @@ class Asking:
 
     def _wait(self, id_: str, for_s: float) -> tuple[CommandResult | None, str | None]:
         until_s = time.monotonic() + for_s
+        is_accepted = False
         while (left_s := until_s - time.monotonic()) > 0:
             refusal = self._refusal()
-            result = self._next(min(left_s, 0.1), id_)
-            if result is not None or refusal is not None:
+            result = self._next(min(left_s, 0.1), id_, is_accepted)
+            if refusal is not None or (result is not None and result.state != "accepted"):
                 return result, refusal
-        return None, "no_answer"
+            if result is not None and not is_accepted and self._on_step is not None:
+                is_accepted, until_s = True, time.monotonic() + FINISH_WITHIN_S
+        return None, "not_finished" if is_accepted else "no_answer"
 
     def _refusal(self) -> str | None:
         try:
@@ -87,23 +101,25 @@ class Asking:
             return "nobody_listens"
         return "not_permitted" if code >= 0x80 else None
 
-    def _next(self, wait_s: float, id_: str) -> CommandResult | None:
-        """Take one message in; the result, if it is the final one of ``id_``."""
+    def _next(self, wait_s: float, id_: str, is_accepted: bool = False) -> CommandResult | None:
+        """Take one message in; the result, if it is one of ``id_``."""
         try:
             full, raw = self._listener.messages.get(timeout=wait_s)
         except queue.Empty:
             return None
-        self._sites, _ = take(self._sites, full, raw)
+        self._sites, news = take(self._sites, full, raw)
         presence = self._sites.by_id[self._site].presence
         if presence in ("lost", "stopped") and not self._has_told:
             self._has_told = True
             self._on_away(presence)
-        return _final(raw, id_) if full.endswith("/command/result") else None
+        if is_accepted and self._on_step is not None and news is not None and isinstance(news[1], Power):
+            self._on_step(news[1])
+        return _result(raw, id_) if full.endswith("/command/result") else None
 
 
-def _final(raw: bytes, id_: str) -> CommandResult | None:
+def _result(raw: bytes, id_: str) -> CommandResult | None:
     try:
         result = decode(CommandResult, raw)
     except ValueError:
         return None
-    return result if result.id == id_ and result.state != "accepted" else None
+    return result if result.id == id_ else None

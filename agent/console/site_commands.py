@@ -9,7 +9,7 @@ import click
 from pydantic import ValidationError
 
 from agent.console.aim_map import LEGEND, drawn, listed
-from agent.console.ask import EXPIRY_S, Answer, Asking
+from agent.console.ask import EXPIRY_S, Answer, Asking, OnStep
 from agent.console.options import CENTRE, SiteId, broker_of
 from agent.console.sites import Presence, plain
 from agent.console.words import COMMAND_REASON, PRESENCE, SILENCE, both
@@ -54,16 +54,16 @@ def recount(
 
     A second count within a minute by the same person takes the first one back.
     """
-    answer = _ask(broker_of(broker, centre), site, "recount", {"people": people}, by, within_s)
-    return _show(answer, site, "recount", as_json, Recounted, _recounted)
+    answer = ask_site(broker_of(broker, centre), site, "recount", {"people": people}, by, within_s)
+    return show_answer(answer, site, "recount", as_json, Recounted, _recounted)
 
 
 @click.command()
 @for_one_site
 def aim(site: str, broker: str | None, centre: str, by: str | None, within_s: int, as_json: bool) -> int:
     """Vị trí chỗ ngồi và vùng đếm / where a site sees people and zones: geometry, never a picture."""
-    answer = _ask(broker_of(broker, centre), site, "aim", {}, by, within_s)
-    return _show(answer, site, "aim", as_json, Aim, _aimed)
+    answer = ask_site(broker_of(broker, centre), site, "aim", {}, by, within_s)
+    return show_answer(answer, site, "aim", as_json, Aim, _aimed)
 
 
 def document(answer: Answer, site: str, action: str, result: Payload | None) -> dict[str, Any]:
@@ -84,24 +84,42 @@ def why_not(answer: Answer, site: str) -> str:
     """Why a command was not done, Vietnamese first."""
     said = answer.result
     if said is not None:
-        word, _, detail = (said.reason or "").partition(": ")
-        detail = f" ({plain(detail)})" if detail else ""
+        # A reason is a word and what belongs to it; after a fault the load's name stands before it.
+        place, word, detail = _reason(plain(said.reason or ""))
+        detail = f" ({detail})" if detail else ""
         verb = "từ chối / refused" if said.state == "refused" else "không làm được / failed"
-        return f"{site}: {verb}: {both(COMMAND_REASON, plain(word))}{detail}"
+        return f"{site}: {verb}: {place}{both(COMMAND_REASON, word)}{detail}"
     reason = both(SILENCE, answer.silence or "no_answer")
     return f"{site}: {reason}; trạng thái / status: {both(PRESENCE, answer.presence)}"
 
 
-def _ask(broker: BrokerSection, site: str, action: str, args: dict[str, Any], by: str | None, within_s: int) -> Answer:
+def _reason(reason: str) -> tuple[str, str, str]:
+    first, _, rest = reason.partition(": ")
+    second, _, detail = rest.partition(": ")
+    return (f"{first}: ", second, detail) if second in COMMAND_REASON else ("", first, rest)
+
+
+def ask_site(
+    broker: BrokerSection,
+    site: str,
+    action: str,
+    args: dict[str, Any],
+    by: str | None,
+    within_s: int,
+    on_step: OnStep | None = None,
+) -> Answer:
+    """Ask one site and wait. ``on_step``: what it does may take minutes; told of each step of its power meanwhile."""
+
     def on_away(presence: Presence) -> None:
-        _complain(f"{site}: {both(PRESENCE, presence)}; chờ tối đa / waiting up to {within_s} s")
+        complain(f"{site}: {both(PRESENCE, presence)}; chờ tối đa / waiting up to {within_s} s")
 
-    return Asking(broker, site, on_away).ask(action, args, _claim(by or _who()), within_s)
+    return Asking(broker, site, on_away, on_step).ask(action, args, _claim(by or _who()), within_s)
 
 
-def _show(
+def show_answer(
     answer: Answer, site: str, action: str, as_json: bool, model: type[Payload], words: Callable[[Any, Answer], str]
 ) -> int:
+    """Print the outcome: ``words`` for people, a document for programs. Returns the exit code."""
     done = answer.result is not None and answer.result.state == "done"
     result, complaint = None, "" if done else why_not(answer, site)
     if done and answer.result is not None:
@@ -114,7 +132,7 @@ def _show(
     elif result is not None:
         click.echo(words(result, answer))
     if complaint:
-        _complain(complaint)
+        complain(complaint)
     return 0 if result is not None else 1
 
 
@@ -144,5 +162,6 @@ def _claim(name: str) -> str:
     return name.encode("utf-8", "replace").decode()[:200]
 
 
-def _complain(sentence: str) -> None:
+def complain(sentence: str) -> None:
+    """One sentence to standard error."""
     click.echo(f"diemcau: {sentence}", err=True)

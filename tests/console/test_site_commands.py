@@ -34,7 +34,7 @@ class FakeAsking:
     answer: Answer
     asked: tuple[Any, ...]
 
-    def __init__(self, broker: Any, site: str, on_away: Any) -> None:
+    def __init__(self, broker: Any, site: str, on_away: Any, on_step: Any) -> None:
         pass
 
     def ask(self, *what: Any) -> Answer:
