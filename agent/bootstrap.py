@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import __version__
 from agent.adapters.agent_db import AgentDb
-from agent.adapters.config_store import load_identity, load_room, read_document
+from agent.adapters.config_store import Loaded, load_identity, load_room, read_document
 from agent.adapters.kept_descriptors import KeptBySystemd
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.service import Service
@@ -40,6 +40,7 @@ from agent.core.errors import ConfigError, Problem, RelayError
 from agent.core.events import (
     Event,
     HealthRead,
+    Kept,
     RelayFailed,
     RelaySet,
     RelaysRead,
@@ -97,7 +98,7 @@ def run_agent(options: RunOptions) -> int:
     clock = SystemClock(host.SyncWatch())
     identity, problems = _identity(options.config)
     loaded = load_room(options.state, options.room)
-    self_ = _self(identity, loaded.config)
+    self_ = _self(identity, loaded)
     service = Service()
     with ExitStack() as parts:
         hardware = _hardware(options, loaded.config, inbox.put, parts)
@@ -105,7 +106,7 @@ def run_agent(options: RunOptions) -> int:
         link = _link(identity, db, self_, clock, inbox.put, parts)
         # What an earlier run left is let go only where the room's own config says that it is no load any more.
         let_go = not loaded.problems
-        relays: Relays = _open(
+        relays: GpioRelays = _open(
             parts, GpioRelays(loaded.config.power.loads, hardware.factory, KeptBySystemd(service), let_go)
         )
         handlers = _handlers(self_, hardware, relays, link, inbox.put, options.state, loaded.spared_pins, parts)
@@ -119,7 +120,7 @@ def run_agent(options: RunOptions) -> int:
             signal.signal(number, lambda *_: inbox.put(Stopping()))
         service.ready()
         runtime = Runtime(self_, inbox, clock, handlers, service.feed_watchdog, _nap_s(service))
-        runtime.run(Started(relays.states(), problems + loaded.problems, db.memory()))
+        runtime.run(Started(relays.states(), problems + loaded.problems, db.memory(), relays.held))
         service.stopping()
     return 0
 
@@ -141,16 +142,17 @@ def _identity(path: Path) -> tuple[Identity | None, tuple[Problem, ...]]:
         return None, said
 
 
-def _self(identity: Identity | None, config: RoomConfig) -> Self:
+def _self(identity: Identity | None, loaded: Loaded) -> Self:
     return Self(
         site=identity.site if identity else NOBODY,
         session=str(uuid.uuid4()),
         boot_id=host.boot_id(),
         version=__version__,
         python=platform.python_version(),
-        config=config,
+        config=loaded.config,
         hardware=host.hardware(),
         serial=host.serial(),
+        stands_in=bool(loaded.problems),
     )
 
 
@@ -269,9 +271,11 @@ def _answering(db: AgentDb, link: Link | None) -> dict[type, Handler]:
         if link is not None:
             link.send(command.topic, command.payload, command.expiry_s)
 
-    def keep_history(command: Keep) -> None:
-        for event in db.keep(command) or ():
+    def keep_history(command: Keep) -> Event:
+        events = db.keep(command)
+        for event in events or ():
             send(Send("history/event", event, EVENT_EXPIRY_S))
+        return Kept(events is not None)
 
     handlers: dict[type, Callable[[Any], Event | None]] = {KeepResult: keep, Keep: keep_history, Send: send}
     return handlers

@@ -66,8 +66,8 @@ class KeptLines:
         self._factory = factory if isinstance(factory, KeepsLines) else None
         self._kept = kept
 
-    def take_back(self, pin: int) -> None:
-        """Take over what an earlier run left of this line, before a device is made on it; moves nothing.
+    def take_back(self, pin: int) -> bool:
+        """Take over what an earlier run left of this line, before a device is made on it; moves nothing. True: it was.
 
         What cannot be taken over is closed here and there, and said; the line is then requested like any other.
         """
@@ -80,6 +80,7 @@ class KeptLines:
                 is_stale = True
         if is_stale:
             self._let_go(pin, is_held)
+        return is_held
 
     def keep(self, pin: int) -> None:
         """Have a held line kept. Errors are logged: the line works all the same."""

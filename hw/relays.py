@@ -39,14 +39,16 @@ class GpioRelays:
         self._let_go = let_go
         self._devices: dict[str, Any] = {}
         self._unreadable: set[str] = set()
+        self.held: frozenset[str] = frozenset()  # loads whose lines were kept while there was no process to hold them
 
     def start(self) -> None:
         """Take every line as it is. A line that cannot be had is logged and tried again when it is switched."""
         for load in self._loads:
             try:
                 if load.name not in self._devices:
-                    self._lines.take_back(load.pin)
+                    is_held = self._lines.take_back(load.pin)
                     self._take(load)
+                    self.held |= {load.name} if is_held else set()
             except RelayError as error:
                 log.error("%s", error)
         # Last: until the room's own lines are held nothing else matters.

@@ -43,6 +43,7 @@ class AgentDb:
         self._path = path
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
+        self._is_read_only = False
         self._connection = 0
 
     def start(self) -> None:
@@ -59,6 +60,7 @@ class AgentDb:
                 self._db = _open(self._path)
         except (OSError, sqlite3.Error) as error:
             log.error("%s cannot be written: %s; going on from memory", self._path, error)
+            self._is_read_only = True
 
     def next_connection(self) -> int:
         """One more than the last number, on disk before it is returned. Thread: any."""
@@ -74,7 +76,9 @@ class AgentDb:
         """What earlier runs kept; empty where nothing can be read. Thread: any."""
         with self._lock:
             try:
-                return Memory() if self._db is None else _memory(self._db)
+                if self._db is not None:
+                    return _memory(self._db)
+                return _read_only(self._path) if self._is_read_only and self._path.is_file() else Memory()
             except (sqlite3.Error, ValueError, TypeError) as error:
                 log.error("%s: executed commands and human counts cannot be read: %s", self._path, error)
                 return Memory()
@@ -147,6 +151,24 @@ def _open(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _read_only(path: Path) -> Memory:
+    """What a file tells that cannot be written: on a card that has worn out the room must still know how it stood.
+
+    ``immutable`` because a log beside the file cannot be opened either where nothing can be written; what was in that
+    log only is lost then. Source: sqlite.org, "URI filenames" and "Read-only WAL-mode databases".
+    """
+    address = path.absolute().as_uri()
+    for how in ("mode=ro", "mode=ro&immutable=1"):
+        db = sqlite3.connect(f"{address}?{how}", timeout=BUSY_S, uri=True)
+        try:
+            return _memory(db)
+        except sqlite3.OperationalError:
+            continue
+        finally:
+            db.close()
+    return Memory()
 
 
 def _memory(db: sqlite3.Connection) -> Memory:

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.console.sites import SiteView, age_s, plain
-from agent.console.words import POWER, PRESENCE, REASON, both
+from agent.console.words import COMMAND_REASON, POWER, PRESENCE, REASON, both
 from agent.core.contract import Headcount
 
 STALE_AFTER_S = 90.0
@@ -83,7 +83,8 @@ def _state(view: SiteView, now: datetime) -> Text:
     if view.presence != "running":
         return Text(both(PRESENCE, view.presence), style="red")
     if view.power is not None and view.power.state == "fault":
-        return Text(plain(view.power.reason or "fault"), style="bold red")
+        word, _, detail = plain(view.power.reason or "fault").partition(": ")
+        return Text(both(COMMAND_REASON, word) + (f" ({detail})" if detail else ""), style="bold red")
     age = age_s(view, now)
     if age is not None and age > STALE_AFTER_S:
         return Text(f"số liệu cũ / stale, {age:.0f} s", style="yellow")

@@ -1,4 +1,4 @@
-"""What each command from the centre does. Nothing acts before its result is on disk.
+"""What each command from the centre does. Its result is on disk before it acts, or the disk has said that it cannot.
 
 ``KeepResult`` orders that and ``ResultKept`` answers it, before the next event is looked at.
 """
@@ -22,7 +22,7 @@ from agent.core.contract import (
     split_topic,
 )
 from agent.core.events import Event, Memory, MessageReceived, Now, Recount, ResultKept, Settled, Started
-from agent.core.power import Wish
+from agent.core.power import Order, Wish
 from agent.core.reports import Self
 
 if TYPE_CHECKING:
@@ -82,6 +82,12 @@ def conclude(room: "Room", now: Now, self: Self) -> tuple["Room", list[Command]]
     return _finished(room, finals, now, self)
 
 
+def still_open(orders: tuple[Order, ...], room: "Room") -> tuple[Order, ...]:
+    """Of the orders that the disk kept with the power, those whose command has no final state on disk."""
+    executed = room.commanding.executed
+    return tuple(order for order in orders if order.id in executed and executed[order.id].state == "accepted")
+
+
 def _finished(room: "Room", finals: list[Settled], now: Now, self: Self) -> tuple["Room", list[Command]]:
     commands: list[Command] = []
     for final in finals:
@@ -109,6 +115,10 @@ def _received(room: "Room", message: MessageReceived, now: Now, self: Self) -> S
     room = replace(room, commanding=verdict.commanding)
     order = verdict.order
     objection = None if order is None else power_orders.objection(order, room, now, self.config.power)
+    wish = None if order is None or objection else power_orders.wish_of(order, room.power)
+    if wish is not None:
+        known, is_paid = commanding.paid_to_switch(room.commanding, now.mono_s)
+        room, objection = replace(room, commanding=known), None if is_paid else "too_many"
     if order is not None and objection is None:
         return _keep(room, order, now, self)
     answer, remarks = verdict.answer, list(verdict.remarks)

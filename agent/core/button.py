@@ -6,7 +6,7 @@
     press              on                -           -         -                -
     tap (let go early) -                 -           -         on, once let go  -
     hold               -                 off         off       off              -
-    hold, live         -                 the second hold within HOLD_AGAIN_WITHIN_S: off
+    hold, live         -                 the second hold that begins within HOLD_AGAIN_WITHIN_S: off
 
 A press at off acts when the button goes down; at a fault a tap acts when it comes up, because a hold begins with one
 too, and somebody who wants everything off must not switch it on first. *Live* is a conference with a lock: then the
@@ -21,9 +21,7 @@ from typing import Literal
 
 from agent.core.commands import Command, Log, NoteEvent
 from agent.core.config import ButtonSection
-from agent.core.events import ButtonHeld, ButtonPressed, ButtonReleased, Event
-
-State = Literal["off", "starting", "on", "stopping", "fault"]
+from agent.core.events import ButtonHeld, ButtonPressed, ButtonReleased, Event, RoomState
 
 # Time to let go, read the lamp, and hold again.
 HOLD_AGAIN_WITHIN_S = 10.0
@@ -66,7 +64,7 @@ class Finger:
 class Situation:
     """What a finger finds: the room's state, whether a conference is live, and what was switched when (monotonic)."""
 
-    state: State
+    state: RoomState
     locked: bool = False
     begun_s: float | None = None
     switched_s: float | None = None
@@ -91,7 +89,7 @@ def handle(finger: Finger, event: Event, found: Situation, now_s: float, section
         case ButtonReleased():
             return _released(finger, found, now_s)
         case ButtonHeld():
-            return _held(finger, found, now_s)
+            return _held(finger, found, now_s, section)
     return Touch(finger)
 
 
@@ -135,13 +133,14 @@ def _up(finger: Finger) -> Finger:
     return replace(finger, is_down=False, hold_counts=False, tap_retries=False, tap_says=False)
 
 
-def _held(finger: Finger, found: Situation, now_s: float) -> Touch:
+def _held(finger: Finger, found: Situation, now_s: float, section: ButtonSection) -> Touch:
     if not finger.hold_counts or found.state in ("off", "stopping"):
         return Touch(finger)
     finger = replace(_up(finger), is_down=True)
     if found.locked and finger.again_until_s is None:
-        finger = replace(finger, again_until_s=now_s + HOLD_AGAIN_WITHIN_S)
-        return _locked(finger, now_s, HOLD_AGAIN_WITHIN_S)
+        # The second hold has to begin within that time, and is noticed when it has been long enough.
+        again_s = HOLD_AGAIN_WITHIN_S + section.hold_s
+        return _locked(replace(finger, again_until_s=now_s + again_s), now_s, again_s)
     return Touch(replace(finger, again_until_s=None, notice_until_s=None), "off")
 
 

@@ -40,6 +40,9 @@ AGE_MAX_S = 30.0
 # A person sends one, a drill one to each site. Each that is carried out costs a commit, up to 0.1 s on a slow card: a
 # burst holds the agent up for a few seconds at most, and a flood no longer than that.
 BURST, PER_S = 40, 5.0
+# Of those that switch: a relay's contact is good for some 100,000 times under load, and a script that toggles one for a
+# month must not use them up. Source: datasheets of common relay boards (Songle SRD: 100,000 operations at rated load).
+SWITCH_BURST, SWITCH_PER_S = 10, 1 / 30
 KEPT, KEPT_FOR = 1000, timedelta(days=7)
 REFUSED_KEPT = 1000
 # A result this large is the geometry of a room, which changes nothing when it is asked for again.
@@ -59,15 +62,30 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """A token bucket: how many more may come at once, and when that was reckoned (monotonic)."""
+
+    tokens: float
+    filled_s: float | None = None
+
+    def paid(self, now_s: float, burst: int, per_s: float) -> tuple["Bucket", bool]:
+        """The bucket after one more, and whether there was a token for it."""
+        since_s = 0.0 if self.filled_s is None else max(0.0, now_s - self.filled_s)
+        tokens = min(float(burst), self.tokens + since_s * per_s)
+        is_paid = tokens >= 1
+        return Bucket(tokens - 1 if is_paid else tokens, now_s), is_paid
+
+
+@dataclass(frozen=True, slots=True)
 class Commanding:
-    """What is known of commands: results by id, oldest first, and how many more may come at once (a token bucket)."""
+    """What is known of commands: results by id, oldest first, and how many more may come at once."""
 
     executed: dict[str, Settled] = field(default_factory=dict)
     refused: dict[str, Settled] = field(default_factory=dict)
     pending: Pending | None = None
     large: tuple[str, ...] = ()  # of the executed ones, those with a large result
-    tokens: float = BURST
-    filled_s: float | None = None
+    bucket: Bucket = Bucket(BURST)
+    switch_bucket: Bucket = Bucket(SWITCH_BURST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +189,15 @@ def _age_refusal(command: CommandMessage, message: MessageReceived, now: Now) ->
     return "expired" if age_s > 0 else "issued_in_future"
 
 
+def paid_to_switch(commanding: Commanding, now_s: float) -> tuple[Commanding, bool]:
+    """Whether one more command may switch now. Those that change nothing cost nothing, and are not asked about."""
+    bucket, is_paid = commanding.switch_bucket.paid(now_s, SWITCH_BURST, SWITCH_PER_S)
+    return replace(commanding, switch_bucket=bucket), is_paid
+
+
 def _paid(commanding: Commanding, now_s: float) -> tuple[Commanding, bool]:
-    since_s = 0.0 if commanding.filled_s is None else max(0.0, now_s - commanding.filled_s)
-    tokens = min(float(BURST), commanding.tokens + since_s * PER_S)
-    is_paid = tokens >= 1
-    return replace(commanding, tokens=tokens - 1 if is_paid else tokens, filled_s=now_s), is_paid
+    bucket, is_paid = commanding.bucket.paid(now_s, BURST, PER_S)
+    return replace(commanding, bucket=bucket), is_paid
 
 
 def _remark(is_paid: bool, sentence: str) -> tuple[Command, ...]:

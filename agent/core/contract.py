@@ -38,15 +38,21 @@ def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """As it goes over the wire, so that what is read again is equal to what was sent. Naive ones are refused later."""
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return moment if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 def _moment(value: object) -> object:
     # ISO text only: pydantic would also take a number, and a number of what?
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, str) and "T" in value:
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            pass  # whose message would quote it
+    try:
+        if isinstance(value, str) and "T" in value:
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            return _in_utc(value)
+    except (ValueError, OverflowError):
+        pass  # whose message would quote it
     raise ValueError("should be a time such as 2012-11-20T07:30:00.000Z")
 
 

@@ -11,6 +11,12 @@ from typing import Any, Literal
 from agent.core.errors import Problem
 
 LoadState = Literal["on", "off", "unknown"]
+RoomState = Literal["off", "starting", "on", "stopping", "fault"]
+
+
+def level(on: bool) -> LoadState:
+    """A load that is on, or off."""
+    return "on" if on else "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +67,15 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The parts are open. ``loads`` is what the relays read back; ``problems`` is what is wrong with the files."""
+    """The parts are open. ``loads`` is what the relays read back; ``problems`` is what is wrong with the files.
+
+    ``held`` are the loads whose lines were held while the agent was away: they are as it left them.
+    """
 
     loads: dict[str, LoadState]
     problems: tuple[Problem, ...] = ()
     memory: Memory = Memory()
+    held: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,8 @@ class UsbDevice:
     """One camera or microphone on USB.
 
     ``usb`` is ``vendor:product``, ``port`` the port path (``1-1.2``), ``node`` the device node that one opens.
+    ``is_keyboard``: the same device says that it is a keyboard too. ``muted``: what a microphone's mixer tells; None
+    where it does not tell, or may not be asked.
     """
 
     kind: Literal["camera", "microphone"]
@@ -129,6 +141,8 @@ class UsbDevice:
     serial: str
     port: str
     node: str
+    is_keyboard: bool = False
+    muted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +278,13 @@ class ResultKept:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The newest ``Keep`` is on disk, or could not be written."""
+
+    is_on_disk: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HealthRead:
     """The box's own figures. None: not known. A key that is not there does not apply to this box."""
 
@@ -291,5 +312,6 @@ Event = (
     | LinkDown
     | MessageReceived
     | ResultKept
+    | Kept
     | HealthRead
 )

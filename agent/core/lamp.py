@@ -1,12 +1,12 @@
 """What the lamp at the button says: one pattern for one state, the most urgent first. README has the table."""
 
-from agent.core.button import State
 from agent.core.checks import Checks
 from agent.core.commands import LedPattern, ShowLed
 from agent.core.config import RoomConfig
+from agent.core.events import RoomState
 from agent.core.power import Power
 
-PATTERNS: dict[State, LedPattern] = {"off": "off", "starting": "starting", "on": "ready", "stopping": "stopping"}
+PATTERNS: dict[RoomState, LedPattern] = {"off": "off", "starting": "starting", "on": "ready", "stopping": "stopping"}
 
 
 def show(power: Power, checks: Checks, config: RoomConfig, files_are_broken: bool, identify: bool) -> ShowLed:

@@ -5,12 +5,12 @@ must start all the same.
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.core.button import State
 from agent.core.contract import Conference, decode, encode
+from agent.core.events import RoomState
 from agent.core.power import By, Order, Power
 
 POWER, CONFERENCE, SCHEDULED = "power", "conference", "scheduled"
@@ -27,7 +27,7 @@ class PowerMemory:
     """
 
     boot_id: str
-    state: State
+    state: RoomState
     wanted: bool
     by: By | None = None
     who: str | None = None
@@ -63,13 +63,14 @@ def told_of(facts: dict[str, str]) -> tuple[object, ...]:
     return news_of(power_of(facts) or PowerMemory("", "off", wanted=False))
 
 
-def text_of(value: PowerMemory | Conference | str | None) -> str:
+def text_of(value: PowerMemory | Conference | tuple[str, ...] | None) -> str:
     """The JSON text of a fact."""
-    if value is None:
+    if not value:
         return NOTHING
     if isinstance(value, Conference):
         return encode(value).decode()
-    return TypeAdapter(type(value)).dump_json(value).decode()
+    kind = PowerMemory if isinstance(value, PowerMemory) else tuple[str, ...]
+    return TypeAdapter[Any](kind).dump_json(value).decode()
 
 
 def power_of(facts: dict[str, str]) -> PowerMemory | None:
@@ -77,9 +78,9 @@ def power_of(facts: dict[str, str]) -> PowerMemory | None:
     return _read(PowerMemory, facts.get(POWER))
 
 
-def scheduled_of(facts: dict[str, str]) -> str | None:
-    """The conference that the schedule has already brought the room up for, or None."""
-    return _read(str, facts.get(SCHEDULED))
+def scheduled_of(facts: dict[str, str]) -> tuple[str, ...]:
+    """The conferences that the schedule has already brought the room up for, the newest last."""
+    return _read(tuple[str, ...], facts.get(SCHEDULED)) or ()
 
 
 def conference_of(facts: dict[str, str]) -> Conference | None:

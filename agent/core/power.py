@@ -21,14 +21,27 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from agent.core import button
-from agent.core.button import Finger, Situation, State
+from agent.core.button import Finger, Situation
 from agent.core.checks import Checks
 from agent.core.commands import Command, Log, SetRelay
 from agent.core.config import LoadSection, PowerSection
-from agent.core.events import Event, LoadState, RelayFailed, RelaySet, RelaysRead, Stopping, Tick
+from agent.core.events import (
+    Event,
+    LoadState,
+    RelayFailed,
+    RelaySet,
+    RelaysRead,
+    RoomState,
+    Stopping,
+    Tick,
+    level,
+)
 
 Phase = Literal["resting", "switching", "settling", "proving"]
 By = Literal["button", "command", "schedule", "restore", "local"]
+
+# Why a room stands at a fault, beside what a relay says: words of the contract's open list.
+UNKNOWN_LEVEL, LEVEL_CHANGED, INTERRUPTED, NOT_PROVEN = "unknown_level", "level_changed", "interrupted", "not_proven"
 
 # Loads go down one after the other, so that an amplifier is quiet before what feeds it drops out.
 OFF_PACE_S = 1.0
@@ -64,7 +77,7 @@ class Power:
     the one that is being switched so; ``orders`` are commands without a final state yet (``core/power_orders.py``).
     """
 
-    state: State = "off"
+    state: RoomState = "off"
     wanted: bool = False
     loads: dict[str, LoadState] = field(default_factory=dict)
     step: int | None = None
@@ -113,7 +126,7 @@ def wish(power: Power, wanted: Wish, now_s: float, config: PowerSection) -> Resu
     """Do what somebody wants, or what is left of it. Pure; whether they may is decided elsewhere."""
     power = power if wanted.order is None else replace(power, orders=(*power.orders, wanted.order))
     if wanted.load is not None:
-        return _switch_apart(power, wanted.load, wanted.on, now_s)
+        return _switch_apart(power, wanted.load, wanted, now_s)
     is_moving_there = power.state in (("starting", "stopping") if wanted.on else ("stopping",))
     if is_moving_there or is_there(power, wanted.on):
         return power, []
@@ -126,8 +139,7 @@ def wish(power: Power, wanted: Wish, now_s: float, config: PowerSection) -> Resu
 
 def is_there(power: Power, on: bool) -> bool:
     """Whether every load is on, or off, and the room rests there."""
-    state: LoadState = "on" if on else "off"
-    return power.state == state and all(each == state for each in power.loads.values())
+    return power.state == level(on) and all(each == level(on) for each in power.loads.values())
 
 
 def first_open(power: Power) -> int:
@@ -167,11 +179,11 @@ def stop_at(power: Power, step: int, now_s: float, config: PowerSection) -> Resu
         return _switch(replace(power, step=step), config.loads[step], False, now_s)
     unsure = [name for name, state in power.loads.items() if state != "off"]
     if unsure:
-        return fault(power, list(power.loads).index(unsure[0]), power.reason or "unknown_level")
+        return fault(power, list(power.loads).index(unsure[0]), power.reason or UNKNOWN_LEVEL)
     return rest(power, "off"), [Log("info", "power: off")]
 
 
-def rest(power: Power, state: State) -> Power:
+def rest(power: Power, state: RoomState) -> Power:
     """At rest in ``state``, all loads alike."""
     return replace(power, state=state, step=None, phase="resting", deadline_s=None, reason=None, apart=frozenset())
 
@@ -203,12 +215,13 @@ def _switch(power: Power, load: LoadSection, on: bool, now_s: float) -> Result:
     return replace(power, phase="switching", deadline_s=None, switched_s=now_s), [SetRelay(load.name, on)]
 
 
-def _switch_apart(power: Power, name: str, on: bool, now_s: float) -> Result:
+def _switch_apart(power: Power, name: str, wanted: Wish, now_s: float) -> Result:
     """One load at rest. It is then apart from the room, unless that brings it back to the others."""
-    if power.loads.get(name) == ("on" if on else "off"):
+    if power.loads.get(name) == level(wanted.on):
         return power, []
-    apart = power.apart - {name} if (power.state == "on") == on else power.apart | {name}
-    return replace(power, apart=apart, single=name, switched_s=now_s), [SetRelay(name, on)]
+    apart = power.apart - {name} if power.state == level(wanted.on) else power.apart | {name}
+    power = replace(power, by=wanted.by, who=wanted.who, apart=apart, single=name, switched_s=now_s)
+    return power, [SetRelay(name, wanted.on)]
 
 
 def _settle(power: Power, load: LoadSection, now_s: float) -> Result:
@@ -216,7 +229,7 @@ def _settle(power: Power, load: LoadSection, now_s: float) -> Result:
 
 
 def _relay_set(power: Power, load: str, on: bool, now_s: float, config: PowerSection) -> Result:
-    loads: dict[str, LoadState] = {**power.loads, load: "on" if on else "off"}
+    loads: dict[str, LoadState] = {**power.loads, load: level(on)}
     off_since_s = power.off_since_s if on else {**power.off_since_s, load: now_s}
     power = replace(power, loads=loads, off_since_s=off_since_s, single=None)
     if not _at_work_on(power, load, config):
@@ -257,8 +270,9 @@ def _read_back(power: Power, loads: dict[str, LoadState], now_s: float) -> Resul
     power = replace(power, loads=found, off_since_s={**power.off_since_s, **gone})
     if power.state == "fault":
         return power, []
-    reason = "unknown_level" if power.loads[changed[0]] == "unknown" else "level_changed"
-    return fault(power, list(power.loads).index(changed[0]), reason)
+    reason = UNKNOWN_LEVEL if power.loads[changed[0]] == "unknown" else LEVEL_CHANGED
+    # Nobody here did it, least of all whoever switched last.
+    return fault(replace(power, by=None, who=None), list(power.loads).index(changed[0]), reason)
 
 
 def _proceed(power: Power, due: bool, now_s: float, config: PowerSection, checks: Checks) -> Result:
@@ -284,4 +298,4 @@ def _prove(power: Power, load: LoadSection, due: bool, now_s: float, config: Pow
     """The step is proven by an answer that came after the load was switched: an older one proves the old state."""
     if not load.proof or checks.is_ok(load.proof, since_s=power.proven_after_s):
         return start_at(power, (power.step or 0) + 1, now_s, config)
-    return fault(power, power.step or 0, f"not_proven: {load.proof}") if due else (power, [])
+    return fault(power, power.step or 0, f"{NOT_PROVEN}: {load.proof}") if due else (power, [])

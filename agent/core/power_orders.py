@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING, Literal
 from agent.core import schedule
 from agent.core.config import PowerSection
 from agent.core.contract import CommandMessage, LoadArgs, PowerArgs
-from agent.core.events import LoadState, Now
-from agent.core.power import Order, Power, Wish, free_at_s, is_there
+from agent.core.events import LoadState, Now, level
+from agent.core.power import UNKNOWN_LEVEL, Order, Power, Wish, free_at_s, is_there
 
 if TYPE_CHECKING:
     from agent.core.room import Room
 
 # A contact wears with each switching, and a flood of commands is no reason for it.
 SWITCH_PACE_S = 1.0
+SWITCHING = {"power", "load"}
+ORDERS_MAX = 16  # that wait for the room at once; more is no conversation any more
 
 
 def objection(order: CommandMessage, room: "Room", now: Now, config: PowerSection) -> str | None:
     """Why a command may not be carried out in this room now, in the contract's word; None: it may."""
     locked = schedule.is_live(room.conference, now)
+    if order.action in SWITCHING and len(room.power.orders) >= ORDERS_MAX:
+        return "too_many"
     if order.action == "power":
         return _room_objection(PowerArgs.model_validate(order.args).on, room.power, locked)
     if order.action == "load":
@@ -27,13 +31,15 @@ def objection(order: CommandMessage, room: "Room", now: Now, config: PowerSectio
 
 
 def wish_of(order: CommandMessage, power: Power) -> Wish | None:
-    """What a command wants of the power; None where that is so already."""
+    """What a command wants of the power; None where that is so already, and of a command that wants nothing of it."""
+    if order.action not in SWITCHING:
+        return None
     if order.action == "power":
         on = PowerArgs.model_validate(order.args).on
         wanted = Wish(on, "command", order.issued_by, order=Order(order.id, on))
         return None if is_there(power, on) else wanted
     args = LoadArgs.model_validate(order.args)
-    if power.loads.get(args.name) == _state(args.on):
+    if power.loads.get(args.name) == level(args.on):
         return None
     return Wish(args.on, "command", order.issued_by, args.name, Order(order.id, args.on, args.name))
 
@@ -58,7 +64,7 @@ def _load_objection(args: LoadArgs, power: Power, locked: bool, now_s: float, co
         return "locked"
     if power.state not in ("on", "off"):
         return power.state
-    if power.loads.get(args.name) == _state(args.on):
+    if power.loads.get(args.name) == level(args.on):
         return None
     free_s = free_at_s(power, load) if args.on else None
     if free_s is not None and now_s < free_s:
@@ -70,7 +76,7 @@ def _load_objection(args: LoadArgs, power: Power, locked: bool, now_s: float, co
 
 def _end(power: Power, order: Order) -> tuple[Literal["done", "failed"], str | None] | None:
     if order.load is not None:
-        return _load_end(power, order.load, _state(order.on))
+        return _load_end(power, order.load, level(order.on))
     if is_there(power, order.on):
         return "done", None
     if power.state == ("starting" if order.on else "stopping"):
@@ -85,9 +91,5 @@ def _load_end(power: Power, load: str, wanted: LoadState) -> tuple[Literal["done
         return None  # its relay has not answered yet
     found = power.loads.get(load, "unknown")
     if found == "unknown":
-        return "failed", power.reason or "unknown_level"
+        return "failed", power.reason or UNKNOWN_LEVEL
     return ("done", None) if found == wanted else ("failed", "superseded")
-
-
-def _state(on: bool) -> LoadState:
-    return "on" if on else "off"

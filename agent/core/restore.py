@@ -16,44 +16,45 @@ from dataclasses import replace
 from typing import Literal
 
 from agent.core import power as machine
-from agent.core.button import State
 from agent.core.commands import Command, Log
 from agent.core.config import PowerSection
-from agent.core.events import LoadState
+from agent.core.events import RoomState, Started
 from agent.core.memory import PowerMemory
-from agent.core.power import Power, Result, Wish
+from agent.core.power import INTERRUPTED, LEVEL_CHANGED, UNKNOWN_LEVEL, Power, Result, Wish
 
 Goal = Literal["on", "off"]
 # Faults that say how lines read, not what went wrong: the lines are read anew.
-READING_FAULTS = {"unknown_level", "level_changed", "interrupted"}
+READING_FAULTS = {UNKNOWN_LEVEL, LEVEL_CHANGED, INTERRUPTED}
+# Without a memory the boot is not known; so long after it an agent's start is no return of power.
+FRESH_BOOT_S = 300.0
 
 
-def begin(
-    loads: dict[str, LoadState], kept: PowerMemory | None, boot_id: str, now_s: float, config: PowerSection
-) -> Result:
+def begin(started: Started, kept: PowerMemory | None, boot_id: str, now_s: float, config: PowerSection) -> Result:
     """The machine's first state, and what is to be switched for it. Pure.
 
     Args:
-        loads: What each line reads now; one that is not named is unknown.
+        started: What each line reads now (one that is not named is unknown), and which were held meanwhile.
         kept: What was written down, or None.
         boot_id: The machine's present boot.
-        now_s: Monotonic seconds.
+        now_s: Monotonic seconds, which count from the boot.
         config: Loads and ``restore``.
     """
+    loads = started.loads
     power = Power(loads={load.name: loads.get(load.name, "unknown") for load in config.loads})
     # For how long a load has been off nobody knows, so its least time off begins now.
     power = replace(power, off_since_s={name: now_s for name, state in power.loads.items() if state != "on"})
     if kept is None:
-        return _towards(power, "on", now_s, config) if config.restore == "on" else _found(power)
+        is_return = config.restore == "on" and now_s < FRESH_BOOT_S
+        return _towards(power, "on", now_s, config) if is_return else _found(power)
     power = replace(power, orders=kept.orders)
     if kept.boot_id == boot_id:
-        return _again(power, kept, now_s, config)
+        return _again(power, kept, started.held, now_s, config)
     last: Goal = "on" if kept.wanted else "off"
     goal = last if config.restore == "last" else config.restore
     return _towards(power, goal, now_s, config)
 
 
-def _again(power: Power, kept: PowerMemory, now_s: float, config: PowerSection) -> Result:
+def _again(power: Power, kept: PowerMemory, held: frozenset[str], now_s: float, config: PowerSection) -> Result:
     """The same boot: only the agent was away."""
     power = replace(power, wanted=kept.wanted, by=kept.by, who=kept.who, apart=frozenset(kept.apart) & set(power.loads))
     if kept.state == "fault" and kept.step in power.loads and kept.reason not in READING_FAULTS:
@@ -61,23 +62,24 @@ def _again(power: Power, kept: PowerMemory, now_s: float, config: PowerSection) 
         return replace(power, state="fault", step=at, reason=kept.reason), []
     if "unknown" in power.loads.values():
         return _found(power)  # a line that cannot be read is never assumed off, and not driven without a person
+    if kept.state == "stopping" and set(power.loads.values()) == {"on"}:
+        return _found(power)  # a stop writes itself down after its first release: this memory is an older one
     if kept.state in ("starting", "stopping"):
         return _towards(power, "on" if kept.wanted else "off", now_s, config, kept)
     if kept.state in ("on", "off") and _is_as_left(power, kept.state):
         return replace(power, state=kept.state), []
-    if kept.state == "on" and config.restore != "off":
-        # The lines were let go when the agent ended, and the room lost its power.
+    dropped = {name for name, state in power.loads.items() if state == "off" and name not in power.apart}
+    if kept.state == "on" and config.restore != "off" and not dropped & held:
+        # The lines were let go when the agent ended, and the room lost its power. One that was held is off on purpose.
         return _towards(power, "on", now_s, config)
     return _found(power)
 
 
-def _is_as_left(power: Power, state: State) -> bool:
+def _is_as_left(power: Power, state: RoomState) -> bool:
     return all((each == state) != (name in power.apart) for name, each in power.loads.items())
 
 
 def _towards(power: Power, goal: Goal, now_s: float, config: PowerSection, kept: PowerMemory | None = None) -> Result:
-    if not power.loads:
-        return _found(power)
     power = replace(power, apart=frozenset(), wanted=goal == "on", by="restore", who=None)
     if all(state == goal for state in power.loads.values()) and (kept is None or goal == "off"):
         return replace(power, state=goal), []
@@ -101,6 +103,6 @@ def _found(power: Power) -> Result:
         return replace(power, wanted=False), []
     if not any(energised):
         # A line that cannot be read is never assumed off.
-        return machine.fault(power, list(power.loads.values()).index("unknown"), "unknown_level")
+        return machine.fault(power, list(power.loads.values()).index("unknown"), UNKNOWN_LEVEL)
     # Half a room, and nobody knows why. A press goes on from the first load that is off.
-    return machine.fault(replace(power, wanted=True), energised.index(False), "interrupted")
+    return machine.fault(replace(power, wanted=True), energised.index(False), INTERRUPTED)

@@ -9,15 +9,28 @@ because a relay must not wait until sentences about it are made.
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from agent.core import actions, checks, eye_watch, headcount, lamp, memory, power, reports, restore, schedule
+from agent.core import (
+    actions,
+    checks,
+    eye_watch,
+    headcount,
+    keeping,
+    lamp,
+    memory,
+    power,
+    reports,
+    restore,
+    schedule,
+)
 from agent.core.checks import Checks
 from agent.core.commanding import Commanding
-from agent.core.commands import Command, Keep, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed
+from agent.core.commands import Command, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed
 from agent.core.contract import Conference, FromSite, decode, split_topic
 from agent.core.events import (
     Event,
     FrameSeen,
     HealthRead,
+    Kept,
     LinkDown,
     LinkUp,
     MessageReceived,
@@ -28,6 +41,7 @@ from agent.core.events import (
 )
 from agent.core.eye_watch import EyeWatch
 from agent.core.headcount import Estimator
+from agent.core.keeping import Keeper
 from agent.core.power import Power, Wish
 from agent.core.reports import Reports, Self
 
@@ -39,8 +53,8 @@ COUNTED_WHILE = {"on", "fault"}
 class Room:
     """Everything that the agent knows. Replaced, never changed.
 
-    ``scheduled`` is the conference that the schedule has brought the room up for; ``facts`` what is on disk of the
-    room, by name; ``told`` the power as the history knows it.
+    ``scheduled`` are the conferences that the schedule has brought the room up for; ``keeper`` is what the disk knows;
+    ``told`` the power as the history knows it.
     """
 
     power: Power = Power()
@@ -48,7 +62,7 @@ class Room:
     eye: EyeWatch = EyeWatch()
     estimator: Estimator = Estimator(trouble="room_off")
     conference: Conference | None = None
-    scheduled: str | None = None
+    scheduled: tuple[str, ...] = ()
     commanding: Commanding = Commanding()
     recounts: tuple[Recount, ...] = ()
     identify_until_s: float | None = None
@@ -58,7 +72,7 @@ class Room:
     stopping: bool = False
     say_all: bool = False
     wake_s: float | None = None
-    facts: dict[str, str] = field(default_factory=dict)
+    keeper: Keeper = Keeper()
     told: tuple[object, ...] = ()
     reports: Reports = Reports()
     led: ShowLed | None = None
@@ -93,7 +107,7 @@ def act(room: Room, event: Event, now: Now, self: Self) -> Result:
     asked = actions.handle(room, event, now, self)
     room = replace(asked.room, checks=checks.handle(asked.room.checks, event, now.mono_s, self.config))
     room, moves = _switch(room, event, asked.wish, now, self)
-    room, finals = actions.conclude(room, now, self)
+    room, finals = (room, []) if self.stands_in else actions.conclude(room, now, self)
     room, looks = _count(room, event, now, self)
     room = replace(room, say_all=asked.say_all, wake_s=schedule.wake_s(room.conference, now))
     return room, [*moves, *remarks, *looks, *asked.commands, *finals]
@@ -115,6 +129,7 @@ def deadline_s(room: Room) -> float:
         room.identify_until_s,
         room.wake_s,
         room.eye.deadline_s,
+        room.keeper.deadline_s,
         room.reports.beat_s,
     )
     return min(at for at in wanted if at is not None)
@@ -125,7 +140,8 @@ def _switch(room: Room, event: Event, wish: Wish | None, now: Now, self: Self) -
     config, locked = self.config.power, schedule.is_live(room.conference, now)
     if isinstance(event, Started):
         kept = memory.power_of(event.memory.facts)
-        machine, moves = restore.begin(event.loads, kept, self.boot_id, now.mono_s, config)
+        machine, moves = restore.begin(event, kept, self.boot_id, now.mono_s, config)
+        machine = replace(machine, orders=actions.still_open(machine.orders, room))
     else:
         machine, moves = power.handle(room.power, event, now.mono_s, config, room.checks, locked)
     if wish is not None:
@@ -137,9 +153,10 @@ def _switch(room: Room, event: Event, wish: Wish | None, now: Now, self: Self) -
 
 def _by_schedule(room: Room, moves: list[Command], now: Now, self: Self) -> Result:
     wish = None if room.stopping else schedule.wish(room.conference, room.scheduled, now)
-    if wish is None or room.conference is None or room.power.state == "stopping":
+    is_busy = room.power.state == "stopping" or room.power.single is not None
+    if wish is None or room.conference is None or is_busy:
         return room, moves
-    room = replace(room, scheduled=schedule.key(room.conference))
+    room = replace(room, scheduled=schedule.with_done(room.scheduled, room.conference))
     if room.power.state != "off":
         return room, moves  # it is on already, or a person has to look at it
     said = Log("info", f"power: coming up for conference {wish.who!r}")
@@ -151,7 +168,7 @@ def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
     match event:
         case Started(problems=problems, memory=kept):
             remarks: list[Command] = [Log("error", f"{problem}") for problem in problems]
-            room = replace(room, conference=memory.conference_of(kept.facts), facts=dict(kept.facts))
+            room = replace(room, conference=memory.conference_of(kept.facts), keeper=Keeper(dict(kept.facts)))
             room = replace(room, scheduled=memory.scheduled_of(kept.facts), told=memory.told_of(kept.facts))
             return replace(room, files_are_broken=bool(problems)), remarks
         case Stopping():
@@ -160,6 +177,8 @@ def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
             return replace(room, connection=connection), [Log("info", f"link: connected, number {connection}")]
         case LinkDown(reason=reason):
             return room, [Log("warning", f"link: {reason}")]
+        case Kept(is_on_disk=is_on_disk):
+            return replace(room, keeper=keeping.answered(room.keeper, is_on_disk, now.mono_s)), []
         case HealthRead(figures=figures):
             return replace(room, health=figures), []
         case MessageReceived(topic=topic) if not actions.is_command(topic, self.site):
@@ -241,15 +260,14 @@ def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
     """What is new for the disk: facts that changed, and events."""
     facts = {memory.CONFERENCE: memory.text_of(room.conference), memory.SCHEDULED: memory.text_of(room.scheduled)}
     told, changed = room.told, list[NoteEvent]()
-    if self.config.power.loads:  # a stand-in config without loads says nothing about the room's power
+    if not self.stands_in:  # a stand-in for the room's own config says nothing about the room's power
         kept = memory.of(room.power, self.boot_id)
         facts[memory.POWER] = memory.text_of(kept)
         told = memory.news_of(kept) if room.power.single is None else room.told  # its relay has not answered yet
         changed = [] if told == room.told else [reports.power_changed(self, room.power)]
-    new = {name: text for name, text in facts.items() if text != room.facts.get(name, memory.NOTHING)}
     events = tuple(reports.history_event(now, self, note) for note in (*notes, *changed))
-    room = replace(room, facts={**room.facts, **new}, told=told)
-    return room, [Keep(events, new)] if events or new else []
+    keeper, orders = keeping.keep(room.keeper, facts, events, now.mono_s)
+    return replace(room, keeper=keeper, told=told), orders
 
 
 def _show(room: Room, self: Self) -> Result:

@@ -11,6 +11,8 @@ from agent.core.contract import Conference
 from agent.core.events import Now
 from agent.core.power import Wish
 
+DONE_KEPT = 8
+
 
 def is_live(conference: Conference | None, now: Now) -> bool:
     """Whether the room is locked: switching off takes two holds. A clock that nobody set is no reason to unlock."""
@@ -19,19 +21,24 @@ def is_live(conference: Conference | None, now: Now) -> bool:
     return not now.synced or conference.starts_at <= now.utc < conference.ends_at
 
 
-def wish(conference: Conference | None, done: str | None, now: Now) -> Wish | None:
+def wish(conference: Conference | None, done: tuple[str, ...], now: Now) -> Wish | None:
     """The wish to come up, from ``power_on_minutes`` before the beginning on until the end; None: not (yet, or again).
 
     Args:
         conference: The current one.
-        done: The key of the one that this was last done for.
+        done: The keys of those that this was done for.
         now: With a clock that nobody set there is no schedule.
     """
-    if conference is None or not now.synced or key(conference) == done:
+    if conference is None or not now.synced or key(conference) in done:
         return None
     switch_on_at = _switch_on_at(conference)
     is_due = switch_on_at is not None and switch_on_at <= now.utc < conference.ends_at
     return Wish(True, "schedule", conference.id) if is_due else None
+
+
+def with_done(done: tuple[str, ...], conference: Conference) -> tuple[str, ...]:
+    """Remember one more; of the older ones a few, since plans are changed to and fro."""
+    return (*done, key(conference))[-DONE_KEPT:]
 
 
 def key(conference: Conference) -> str:

@@ -1,6 +1,8 @@
 """What must survive: the number of the last connection, executed commands, human counts."""
 
+import os
 import sqlite3
+import subprocess
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -248,3 +250,22 @@ def test_without_a_disk_nothing_is_kept_and_that_is_said(tmp_path: Path) -> None
     assert db.keep(Keep((event(),), {"power": "{}"})) is None
     assert db.memory() == Memory()
     db.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make a file system read-only")
+def test_on_a_card_that_can_only_be_read_the_room_still_knows_how_it_stood(tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "diemcau-test", card], capture_output=True).returncode:
+        pytest.skip("may not mount a file system here")
+    try:
+        first = opened(card / "agent.db")
+        first.keep(Keep(facts={"power": '{"state": "on"}'}))
+        first.close()
+        subprocess.run(["mount", "-o", "remount,ro", card], check=True)
+        again = opened(card / "agent.db")
+        assert again.memory().facts == {"power": '{"state": "on"}'}
+        assert again.keep(Keep(facts={"power": "{}"})) is None
+        again.close()
+    finally:
+        subprocess.run(["umount", card], check=True)

@@ -1,7 +1,7 @@
 """A room on the table: the whole core with relays that answer at once and a clock that only tests move."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from agent.core.events import (
     Event,
     FrameSeen,
     HealthRead,
+    Kept,
     LoadState,
     Memory,
     Now,
@@ -124,6 +125,7 @@ class Rig:
         self.sent: list[dict[str, Any]] = []
         self.disk_works = True
         self.kept: list[KeepResult] = []
+        self.on_keep: Callable[[], object] = lambda: None
         self.contacts: dict[str, LoadState] = {}
         self.facts: dict[str, str] = {}
         self.history: list[dict[str, Any]] = []
@@ -187,9 +189,11 @@ class Rig:
         if isinstance(command, KeepResult):
             self.kept += [command] if self.disk_works else []
             return ResultKept(command.settled.id, self.disk_works)
-        if isinstance(command, Keep) and self.disk_works:
-            self.facts |= command.facts
-            self.history += [json.loads(encode(event)) for event in command.events]
+        if isinstance(command, Keep):
+            self.on_keep()
+            self.facts |= command.facts if self.disk_works else {}
+            self.history += [json.loads(encode(event)) for event in command.events] if self.disk_works else []
+            return Kept(self.disk_works)
         return HealthRead(FIGURES) if isinstance(command, ReadHealth) else None
 
 

@@ -23,6 +23,7 @@ from agent.core.events import (
     Probed,
     RelayFailed,
     RelaySet,
+    Started,
     Stopping,
     Tick,
     UsbChanged,
@@ -67,7 +68,7 @@ def step(
 
 
 def found_at_start(loads: dict[str, LoadState]) -> tuple[Power, list[SetRelay]]:
-    after, commands = restore.begin(loads, None, "boot-1", NOW_S, CONFIG)
+    after, commands = restore.begin(Started(loads), None, "boot-1", NOW_S, CONFIG)
     return after, only(SetRelay, commands)
 
 
@@ -536,7 +537,7 @@ def test_a_press_that_bounces_as_it_switches_on_does_not_grow_into_a_hold(
 
 def test_a_room_without_loads_is_on_and_off_at_once() -> None:
     config = PowerSection()
-    power, _ = restore.begin({}, None, "boot-1", NOW_S, config)
+    power, _ = restore.begin(Started({}), None, "boot-1", NOW_S, config)
     assert power.state == "off"
     power, orders = core.handle(power, ButtonPressed(), NOW_S, config, Checks())
     assert (power.state, only(SetRelay, orders)) == ("on", [])

@@ -23,6 +23,7 @@ from agent.core.events import (
     Probed,
     RelayFailed,
     RelaySet,
+    Started,
     Stopping,
     Tick,
     UsbChanged,
@@ -68,7 +69,7 @@ class Fingers(RuleBasedStateMachine):
         self.hold_at_s = float("inf")
         # A load that was not seen on may have gone off just before the start.
         self.went_off_s = {name: BEGIN_S for name, level in read.items() if level != "on"}
-        self.power, moves = restore.begin(read, None, "boot-1", self.now_s, self.config.power)  # type: ignore[arg-type]
+        self.power, moves = restore.begin(Started(read), None, "boot-1", BEGIN_S, self.config.power)  # type: ignore[arg-type]
         assert only(SetRelay, moves) == [], "nothing is known, so nothing moves"
 
     @precondition(lambda self: self.pressed_at is None)

@@ -8,7 +8,7 @@ import pytest
 
 from agent.core.commands import SetRelay, ShowLed
 from agent.core.contract import Conference
-from agent.core.events import LinkUp, Memory, MessageReceived
+from agent.core.events import LinkUp, Memory, MessageReceived, Settled
 from tests.core.rig import LONGEST_OFF_S, Rig, now_at, only, room_config
 
 TOPIC = "diemcau/v1/chi-linh/"
@@ -178,8 +178,33 @@ def test_a_flood_of_toggles_does_not_wear_the_relay() -> None:
     site = Site(on=True)
     for number in range(1000):
         site.order("load", str(number), name="codec", on=bool(number % 2))
-        site.wait(0.01)
-    assert len(site.orders) <= 11
+        site.wait(1.2)
+    assert len(site.orders) <= 10 + 1200 / 30 + 1
+    assert site.answers("999") == [("refused", "too_many")]
+
+
+def test_a_flood_of_the_same_wish_is_bounded() -> None:
+    site = Site()
+    for number in range(100):
+        site.order("power", str(number), on=True)
+        site.wait(0.2)
+        assert len(site.facts["power"]) < 4000
+    assert site.answers("99") == [("done", None)]
+    assert len(site.orders) == 3
+
+
+def test_who_switched_a_load_is_who_did_it_and_a_line_that_drops_is_nobodys() -> None:
+    site = Site()
+    site.tap()
+    site.wait(60)
+    site.order("load", "1", name="display", on=False)
+    assert (site.history[-1]["by"], site.history[-1]["detail"]["who"]) == ("command", "an@tinh")
+    site.wait(5)
+    site.contacts["codec"] = "off"
+    site.wait(60)
+    last = site.history[-1]
+    assert (last["by"], last["detail"]["reason"], last["detail"]["step"]) == (None, "level_changed", "codec")
+    assert "who" not in last["detail"]
 
 
 def kept_by(site: Site) -> Memory:
@@ -211,6 +236,22 @@ def test_a_command_that_was_accepted_and_lost_has_failed() -> None:
     after.start(lost)
     assert [(each["id"], each["state"], each["reason"]) for each in after.sent] == [("1", "failed", "interrupted")]
     assert after.orders == []
+
+
+def test_a_stand_in_config_ends_no_command_and_a_final_state_is_the_last() -> None:
+    before = Site()
+    before.order("power", "1", on=True)
+    stand_in = Rig(room_config(power={}, checks=[], camera={}), stands_in=True)
+    stand_in.now_s = before.now_s
+    stand_in.start(kept_by(before))
+    stand_in.wait(100)
+    assert stand_in.sent == []
+    # The power went just after the final result was written and before the power's own fact was.
+    finished = [Settled(each.id, each.at, "done", None, {}) for each in kept_by(before).settled]
+    after = Rig(before.config)
+    after.start(Memory(tuple(finished), facts=dict(before.facts)), codec="on")
+    after.wait(200)
+    assert after.sent == []
 
 
 def test_the_same_command_twice_moves_once() -> None:

@@ -168,6 +168,10 @@ class Life(RuleBasedStateMachine):
     def jam_or_free(self, name: str, ok: bool) -> None:
         self.box.stuck = set() if ok else {name}
 
+    @rule(works=st.sampled_from([True, True, False]))
+    def wear_out_or_replace_the_card(self, works: bool) -> None:
+        self.box.disk_works = works
+
     @rule(ok=st.booleans())
     def probe(self, ok: bool) -> None:
         self.do(Probed("codec-answers", ok))
@@ -186,10 +190,11 @@ class Life(RuleBasedStateMachine):
         self.is_down, self.hold_at_s, self.held_s = False, float("inf"), float("-inf")
         self.box = Box(self, self.restore, self.boot)
         self.box.synced, self.box.now_s = before.synced, before.now_s
-        self.box.facts = dict(before.facts)
+        self.box.facts, self.box.disk_works = dict(before.facts), before.disk_works
         self.started_s, self.went_off_s = self.box.now_s, {}
         # A stop that the end of the agent cut short goes on.
-        self.may_stop = json.loads(before.facts["power"])["state"] == "stopping"
+        kept = json.loads(before.facts.get("power", "{}")).get("state")
+        self.may_stop = kept == "stopping"
         settled = {each.settled.id: each.settled for each in before.kept}
         self.box.kept = list(before.kept)
         self.box.start(Memory(tuple(settled.values()), facts=dict(before.facts)), **contacts)
@@ -198,7 +203,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def what_the_disk_knows_is_what_is(self) -> None:
-        if "power" in self.box.facts:
+        if "power" in self.box.facts and self.box.room.keeper.deadline_s is None:
             kept = json.loads(self.box.facts["power"])
             assert (kept["state"], kept["boot_id"]) == (self.box.room.power.state, f"boot-{self.boot}")
 

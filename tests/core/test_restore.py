@@ -7,7 +7,7 @@ import pytest
 from agent.core import memory, restore
 from agent.core.commands import SetRelay
 from agent.core.config import PowerSection
-from agent.core.events import LoadState, Memory
+from agent.core.events import LoadState, Memory, Started
 from agent.core.memory import PowerMemory
 from agent.core.parse import build
 from agent.core.power import Power
@@ -33,9 +33,16 @@ def kept(state: str, wanted: bool | None = None, boot_id: str = "boot-1", **rest
     return PowerMemory(boot_id, state, wanted, "button", **rest)  # type: ignore[arg-type]
 
 
-def begin(found: str, before: PowerMemory | None, how: str = "last", boot_id: str = "boot-1") -> tuple[Power, str]:
+def begin(
+    found: str,
+    before: PowerMemory | None,
+    how: str = "last",
+    boot_id: str = "boot-1",
+    held: tuple[str, ...] = (),
+    now_s: float = NOW_S,
+) -> tuple[Power, str]:
     """The state, and the first order as a word."""
-    power, commands = restore.begin(ALL[found], before, boot_id, NOW_S, config(how))
+    power, commands = restore.begin(Started(ALL[found], held=frozenset(held)), before, boot_id, now_s, config(how))
     moves = only(SetRelay, commands)
     assert len(moves) <= 1, "loads go one after the other"
     return power, f"{moves[0].load} {'on' if moves[0].on else 'off'}" if moves else ""
@@ -107,10 +114,23 @@ def test_a_fault_about_levels_is_over_when_they_can_be_read(reason: str) -> None
 @pytest.mark.parametrize("how", ["last", "off", "on"])
 def test_without_a_memory_half_a_room_is_for_a_person_to_decide(how: str) -> None:
     power, move = begin("half", None, how)
-    if how == "on":
-        assert (power.state, power.by) == ("starting", "restore")
-    else:
-        assert (power.state, power.reason, move) == ("fault", "interrupted", "")
+    assert (power.state, power.reason, move) == ("fault", "interrupted", "")
+
+
+@pytest.mark.parametrize(("uptime_s", "state"), [(299.0, "starting"), (301.0, "off")])
+def test_without_a_memory_only_a_machine_that_has_just_booted_has_its_power_back(uptime_s: float, state: str) -> None:
+    assert begin("off", None, "on", now_s=uptime_s)[0].state == state
+
+
+def test_a_line_that_was_held_all_the_time_is_off_on_purpose() -> None:
+    assert begin("off", kept("on"), held=NAMES)[0].state == "off"
+    power, move = begin("half", kept("on"), held=("amplifier",))
+    assert (power.state, power.reason, move) == ("fault", "interrupted", "")
+    assert begin("half", kept("on"))[0].state == "starting"
+
+
+def test_an_old_memory_of_a_stop_does_not_cut_a_room_that_is_on() -> None:
+    assert begin("on", kept("stopping"))[0].state == "on"
 
 
 def test_a_load_that_was_switched_by_itself_is_no_half_room() -> None:
@@ -122,7 +142,7 @@ def test_a_memory_that_cannot_be_read_is_none() -> None:
     for text in ("", "{", "[]", '{"boot_id": 7}', "null", '{"boot_id": "b", "state": "dancing", "wanted": true}'):
         assert memory.power_of({"power": text}) is None
         assert memory.conference_of({"conference": text}) is None
-    assert memory.scheduled_of({"scheduled": "7"}) is None
+    assert memory.scheduled_of({"scheduled": "7"}) == ()
 
 
 def test_what_was_written_down_is_read_again() -> None:
@@ -177,7 +197,7 @@ def test_a_room_file_that_is_broken_at_one_start_costs_no_memory() -> None:
     rig.start()
     rig.tap()
     rig.wait(30)
-    broken = Rig(room_config(power={}, checks=[], camera={}))
+    broken = Rig(room_config(power={}, checks=[], camera={}), stands_in=True)
     broken.start(Memory(facts=dict(rig.facts)))
     broken.wait(100)
     assert broken.facts.get("power", rig.facts["power"]) == rig.facts["power"]

@@ -1,0 +1,70 @@
+"""What the disk knows of the room, and what it still has to be told.
+
+One order (``Keep``) is under way at a time; its answer (``Kept``) comes before the next event. What could not be
+written is held, and tried again after a while: a card that fails for an hour must neither forget how the room stands
+nor lose what happened meanwhile. While it fails nothing else waits for it.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from agent.core import memory
+from agent.core.commands import Command, Keep
+from agent.core.contract import HistoryEvent
+
+AGAIN_S = 30.0
+# In memory while the disk cannot be written; some 500 bytes each. The oldest go, and the log has them all.
+HELD_MAX = 500
+# A plan may change as often as somebody writes it, and each time costs a commit: the newest is kept, now and then.
+PLAN_PACE_S = 5.0
+PLAN = {memory.CONFERENCE, memory.SCHEDULED}
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """``facts`` are those that are on disk; ``held`` are events that are not yet; ``order`` is under way.
+
+    ``again_s`` is when a disk that failed is tried again, ``plan_s`` when the plan may be written again, ``deadline_s``
+    when there will be something to write (monotonic).
+    """
+
+    facts: dict[str, str] = field(default_factory=dict)
+    held: tuple[HistoryEvent, ...] = ()
+    order: Keep | None = None
+    again_s: float | None = None
+    plan_s: float = 0.0
+    deadline_s: float | None = None
+
+
+def keep(
+    keeper: Keeper, facts: dict[str, str], events: tuple[HistoryEvent, ...], now_s: float
+) -> tuple[Keeper, list[Command]]:
+    """Order what is new, or hold it. Pure.
+
+    Args:
+        keeper: The state before.
+        facts: The facts as they are now, by name.
+        events: What has happened in this step.
+        now_s: Monotonic seconds.
+    """
+    keeper = replace(keeper, held=(*keeper.held, *events)[-HELD_MAX:])
+    new = {name: text for name, text in facts.items() if text != keeper.facts.get(name, memory.NOTHING)}
+    is_early = now_s < keeper.plan_s and not keeper.held and set(new) <= PLAN
+    is_failing = keeper.again_s is not None and now_s < keeper.again_s
+    if keeper.order is not None or not (new or keeper.held):
+        return replace(keeper, deadline_s=None), []
+    if is_failing or is_early:
+        return replace(keeper, deadline_s=keeper.again_s if is_failing else keeper.plan_s), []
+    order = Keep(keeper.held, new)
+    plan_s = now_s + PLAN_PACE_S if PLAN & set(new) else keeper.plan_s
+    return replace(keeper, order=order, plan_s=plan_s, deadline_s=None), [order]
+
+
+def answered(keeper: Keeper, is_on_disk: bool, now_s: float) -> Keeper:
+    """The disk has answered the order that was under way."""
+    if keeper.order is None:
+        return keeper
+    if not is_on_disk:
+        return replace(keeper, order=None, again_s=now_s + AGAIN_S)
+    written = keeper.order.events
+    held = tuple(event for event in keeper.held if not any(event is each for each in written))
+    return replace(keeper, facts={**keeper.facts, **keeper.order.facts}, held=held, order=None, again_s=None)

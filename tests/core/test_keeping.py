@@ -1,0 +1,85 @@
+"""agent/core/keeping.py: what could not be written is held and tried again, and nothing else waits for it."""
+
+from typing import Any
+
+from agent.core import keeping
+from agent.core.contract import HistoryEvent
+from agent.core.events import Memory
+from agent.core.keeping import AGAIN_S, HELD_MAX, Keeper
+from tests.core.rig import LONGEST_OFF_S, Rig, room_config
+
+NOW_S = 5000.0
+PLAIN = {"loads": [{"name": "codec", "pin": 5, "settle_s": 2}]}
+
+
+def event(number: int = 0) -> HistoryEvent:
+    facts: dict[str, Any] = {"at": "2012-11-20T07:30:00Z", "session": "s", "clock": "synced", "boot_id": "b"}
+    return HistoryEvent.model_validate({**facts, "uptime_s": number, "kind": "power.changed", "severity": "info"})
+
+
+def test_what_is_new_is_ordered_once_and_known_when_it_is_on_disk() -> None:
+    keeper, (order,) = keeping.keep(Keeper(), {"power": "1"}, (event(),), NOW_S)
+    assert keeping.keep(keeper, {"power": "1"}, (), NOW_S)[1] == []
+    keeper = keeping.answered(keeper, is_on_disk=True, now_s=NOW_S)
+    assert (keeper.facts, keeper.held) == ({"power": "1"}, ())
+    assert keeping.keep(keeper, {"power": "1"}, (), NOW_S)[1] == []
+    assert order.facts == {"power": "1"}  # type: ignore[attr-defined]
+
+
+def test_what_happens_while_an_order_is_under_way_comes_with_the_next() -> None:
+    keeper, _ = keeping.keep(Keeper(), {"power": "1"}, (event(1),), NOW_S)
+    keeper, orders = keeping.keep(keeper, {"power": "2"}, (event(2),), NOW_S)
+    assert orders == []
+    keeper = keeping.answered(keeper, is_on_disk=True, now_s=NOW_S)
+    _, (order,) = keeping.keep(keeper, {"power": "2"}, (), NOW_S)
+    assert order.facts == {"power": "2"}  # type: ignore[attr-defined]
+    assert [each.uptime_s for each in order.events] == [2]  # type: ignore[attr-defined]
+
+
+def test_a_disk_that_fails_is_tried_again_later_with_all_of_it() -> None:
+    keeper, _ = keeping.keep(Keeper(), {"power": "1"}, (event(1),), NOW_S)
+    keeper = keeping.answered(keeper, is_on_disk=False, now_s=NOW_S)
+    keeper, orders = keeping.keep(keeper, {"power": "2"}, (event(2),), NOW_S + 1)
+    assert (orders, keeper.deadline_s) == ([], NOW_S + AGAIN_S)
+    _, (order,) = keeping.keep(keeper, {"power": "2"}, (), NOW_S + AGAIN_S)
+    assert order.facts == {"power": "2"}  # type: ignore[attr-defined]
+    assert [each.uptime_s for each in order.events] == [1, 2]  # type: ignore[attr-defined]
+
+
+def test_what_is_held_is_bounded_and_the_newest_stay() -> None:
+    keeper = keeping.answered(keeping.keep(Keeper(), {}, (event(),), NOW_S)[0], is_on_disk=False, now_s=NOW_S)
+    for number in range(2 * HELD_MAX):
+        keeper, _ = keeping.keep(keeper, {}, (event(number),), NOW_S)
+    assert len(keeper.held) == HELD_MAX
+    assert keeper.held[-1].uptime_s == 2 * HELD_MAX - 1
+
+
+def switched(disk_works_at_on: bool) -> Rig:
+    rig = Rig(room_config(power=PLAIN))
+    rig.start()
+    rig.wait(LONGEST_OFF_S)
+    rig.disk_works = disk_works_at_on
+    rig.tap()
+    rig.wait(10)
+    return rig
+
+
+def test_a_room_that_was_switched_on_while_the_disk_failed_is_remembered_when_it_works_again() -> None:
+    rig = switched(disk_works_at_on=False)
+    assert "starting" not in rig.facts["power"]
+    rig.disk_works = True
+    rig.wait(AGAIN_S + 1)
+    assert [each["detail"]["state"] for each in rig.history] == ["starting", "on"]
+    after = Rig(rig.config, boot_id="boot-2")
+    after.start(Memory(facts=dict(rig.facts)))
+    assert after.room.power.state == "starting"
+
+
+def test_a_failing_disk_is_asked_twice_a_minute_and_not_at_every_event() -> None:
+    rig = switched(disk_works_at_on=False)
+    asked: list[float] = []
+    rig.on_keep = lambda: asked.append(rig.now_s)
+    for _ in range(600):
+        rig.tap()
+        rig.wait(0.1)
+    assert len(asked) <= 4
