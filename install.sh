@@ -13,6 +13,8 @@ OURS=.venv/mosquitto-is-ours
 OPENCV=${DIEMCAU_OPENCV:-opencv-python}
 MODE='' DRY_RUN='' PYTHON='' ARGS=() MISSING=() AS_ROOT=()
 declare -A EXTRA=([demo]='' [test]='[test]')
+declare -A VM_PACKAGES=([qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [mmdebstrap]=mmdebstrap
+  [ssh]=openssh-client [mke2fs]=e2fsprogs)
 REQUIREMENTS='
 import sys, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
@@ -30,6 +32,7 @@ main() {
   read_arguments "$@"
   cd -- "$ROOT"
   provide_packages
+  provide_vm_packages
   provide_venv
   provide_python_packages
   provide_model
@@ -40,10 +43,14 @@ usage() {
   cat <<'TEXT'
 ./install.sh --demo [ARGS…]          cài đặt rồi chạy thử / set up, then run: diemcau demo ARGS…
 ./install.sh --test [PYTEST ARGS…]   cài đặt rồi kiểm tra / set up, then run ruff, mypy and every test
+    --vm        only the tests in a virtual machine (root, Debian on x86_64, 4 GB); they fail where they cannot run
+    --full      there, 100 restarts instead of 10, 1,000 presses instead of 50, and so on: an hour and a half
     --dry-run   only print the commands; nothing is changed
     --help      this text
 
 Missing apt packages are installed with sudo, the Python packages and the face network go into .venv beside this file.
+Without --vm every test runs; those in the virtual machine are skipped by name where it cannot be had. Its image is made
+once (four minutes) and kept in /var/cache/diemcau-vm, or in $DIEMCAU_VM_DIR.
 DIEMCAU_OPENCV=headless takes opencv-python-headless, which needs no graphics libraries.
 Installing a box or a centre comes with a later version.
 TEXT
@@ -152,6 +159,27 @@ apt_install() {
     -o DPkg::Lock::Timeout=600 "${MISSING[@]}"
   [[ ${MISSING[*]} != *mosquitto* ]] || release_service
   unless_dry rm -f "$OURS"
+}
+
+# For the tests in a virtual machine, where there can be one: tests/vm/image.py has the same conditions. Nothing else needs
+# these, so nobody is asked for a password, and without them those tests are skipped by name.
+provide_vm_packages() {
+  local program missing=()
+  wants_vm || return 0
+  for program in "${!VM_PACKAGES[@]}"; do
+    command -v "$program" >/dev/null || missing+=("${VM_PACKAGES[$program]}")
+  done
+  ((${#missing[@]})) || return 0
+  announce "Cài gói cho máy ảo / installing with apt, for the tests in a virtual machine: ${missing[*]}"
+  try apt-get update || say "apt-get update failed; going on with what apt knows"
+  try env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600 \
+    "${missing[@]}" || say "That failed (see the end of $LOG): there is no virtual machine"
+}
+
+# Whoever names tests gets them run with what is there.
+wants_vm() {
+  [[ $MODE == test && $EUID == 0 && $HOSTTYPE == x86_64 ]] && grep -qs '^ID=debian$' /etc/os-release || return 1
+  ((${#ARGS[@]} == 0)) || [[ " ${ARGS[*]} " == *" --vm "* || " ${ARGS[*]} " == *" --full "* ]]
 }
 
 # apt would start mosquitto's own service on port 1883. The demo has a broker of its own, and nobody asked for one more.

@@ -18,6 +18,20 @@ from agent.core.identity import broker_at
 PATIENCE_S = 30.0
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("diemcau")
+    group.addoption("--vm", action="store_true", help="only the tests in a virtual machine; they fail, not skip")
+    group.addoption("--full", action="store_true", help="in the virtual machine: the full counts, some two hours")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--vm"):
+        return
+    others = [item for item in items if item.get_closest_marker("vm") is None]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
 def wait_for(what: Callable[[], Any], why: str, patience_s: float = PATIENCE_S) -> Any:
     """Look again and again until ``what()`` is true, and return it; for what cannot wake us up by itself."""
     until_s = time.monotonic() + patience_s

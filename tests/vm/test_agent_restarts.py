@@ -1,0 +1,86 @@
+"""Whatever becomes of the agent, no relay of a room that is on moves: 0 changes in the kernel's trace."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import Ear
+from tests.vm.box import AGENT, Box
+from tests.vm.conftest import Counts, note
+from tests.vm.rooms import LOADS
+from tests.vm.trace import changes
+
+pytestmark = pytest.mark.vm
+
+
+def repeat(box: Box, times: int, what: str, once: Callable[[], None]) -> None:
+    """Do it so often with a new agent each time, and have the trace judge."""
+    pids = {box.pid()}
+    with box.watched() as entries:
+        for _ in range(times):
+            once()
+            pids.add(box.pid())
+    assert len(pids) == times + 1, "not every time was another agent started"
+    moved = changes(entries, LOADS)
+    note(f"{times} × {what}: {len(moved)} changes of a relay line")
+    assert moved == []
+    # A line that was let go and taken again could not be where it is: it falls to the other level.
+    assert box.levels(tuple(LOADS)) == LOADS
+
+
+def goes_on(ear: Ear, since: str) -> None:
+    """The agent of now knows that the room is on."""
+    said = ear.wait("/power", lambda document: document["session"] != since, "of the new agent")
+    assert (said["state"], set(said["loads"].values())) == ("on", {"on"})
+
+
+@pytest.fixture
+def session(ear: Ear, room_on: Box) -> str:
+    """The agent that runs before the test."""
+    before: str = ear.wait("/power", lambda document: document["state"] == "on", "before the test")["session"]
+    ear.forget()
+    return before
+
+
+def test_the_trace_sees_a_relay_that_moves(box: Box) -> None:
+    box.forget()
+    with box.watched() as entries:
+        box.run("timeout 1 gpioset -c gpiochip0 6=1 || true")
+    moved = changes(entries, {6: 0})
+    assert [(entry.kind, entry.level) for entry in moved] == [("set", 1), ("released", None)]
+
+
+def test_no_relay_moves_at_sigterm_and_restart(room_on: Box, ear: Ear, session: str, counts: Counts) -> None:
+    repeat(room_on, counts.restarts, "SIGTERM and restart", room_on.restart)
+    goes_on(ear, session)
+
+
+def test_no_relay_moves_at_kill_9(room_on: Box, ear: Ear, session: str, counts: Counts) -> None:
+    repeat(room_on, counts.restarts, "kill -9", room_on.kill)
+    goes_on(ear, session)
+
+
+def test_no_relay_moves_at_a_watchdog_abort(room_on: Box, ear: Ear, session: str, counts: Counts) -> None:
+    before = watchdog_aborts(room_on)
+    repeat(room_on, counts.hangs, "watchdog abort", room_on.hang)
+    assert watchdog_aborts(room_on) - before == counts.hangs
+    goes_on(ear, session)
+
+
+def test_no_relay_moves_at_stop_and_start(room_on: Box, ear: Ear, session: str, counts: Counts) -> None:
+    repeat(room_on, counts.stops, "stop and start", room_on.stop_and_start)
+    goes_on(ear, session)
+
+
+def test_no_relay_moves_at_an_upgrade_of_the_package(room_on: Box, ear: Ear, session: str) -> None:
+    def upgrade() -> None:
+        room_on.install("1.1.0")
+        room_on.restart()
+
+    repeat(room_on, 1, "upgrade of the package", upgrade)
+    ear.wait("/status", lambda document: document.get("version") == "1.1.0", "of the new release")
+    goes_on(ear, session)
+
+
+def watchdog_aborts(box: Box) -> int:
+    return int(box.run(f"journalctl -u {AGENT} | grep -c 'Watchdog timeout' || true"))
