@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from hw.disk import is_read_only
+
 log = logging.getLogger("diemcau.host")
 
 Figures = dict[str, float | int | bool | str | None]
@@ -24,7 +26,7 @@ SERIAL_FILE = Path("/proc/device-tree/serial-number")
 
 
 class PsutilHost:
-    """Reads the box through psutil and the firmware's sysfs. ``disk`` is the folder whose free space matters."""
+    """Reads the box through psutil and the firmware's sysfs. ``disk`` is the folder where the agent keeps its state."""
 
     def __init__(self, disk: Path) -> None:
         self._disk = disk
@@ -42,6 +44,7 @@ class PsutilHost:
             "memory_used_bytes": memory.total - memory.available,
             "memory_total_bytes": memory.total,
             "disk_free_bytes": _disk_free(self._disk),
+            "disk_read_only": is_read_only(self._disk),
             "uptime_s": round(time.clock_gettime(time.CLOCK_BOOTTIME), 1),
             "address": _address(),
         }

@@ -1,37 +1,65 @@
-"""Cameras and microphones on USB, through pyudev.
+"""When to look at the USB bus: events of udev are hints, and so is a clock; each makes us look at the whole bus again.
 
-Events are hints: each one makes us look at the whole bus again, and so does a clock, because an event can be lost and a
-``remove`` carries no ids. The monitor starts before the first look, so nothing falls between the two.
+::
+
+    hint ──► 0.1 s for the rest of the burst ──► forget what else came ──► look at everything ──► say it, if it is new
+      ▲                                                                                              │
+      └─────────────────── wait: a hint, or 30 s; the mixers every 5 s ──────────────────────────────┘
+
+No event is read for what it says, so none can mislead: a ``remove`` carries no ids, a sound card's ``add`` comes before
+its ids do, and a thousand events of a bad hub in a second cost as much as one. An overflow of the socket (the kernel
+drops what does not fit) is one more hint. The monitor starts before the first look, so nothing falls between the two.
 """
 
 import contextlib
+import errno
 import logging
-import re
+import math
+import os
+import select
 import threading
 import time
+from collections.abc import Callable
 
 import pyudev
 
 from agent.core.events import UsbChanged, UsbDevice
 from agent.core.ports import Inbox
+from hw.usb_scan import heard_anew, scan
 
 log = logging.getLogger("diemcau.usb")
 
 RESCAN_S = 30.0
-RETRY_FIRST_S, RETRY_CAP_S = 1.0, 30.0
+MIXER_S = 5.0
+RETRY_FIRST_S, RETRY_CAP_S = 0.2, 30.0
 STEADY_S = 60.0  # a watch that lasted so long forgets the failures before it
-STORM_S = 0.5
 SETTLE_S = 0.1  # a plug makes a burst of events; one look after it is enough
+# A look takes some milliseconds on a small box: so often a hub that never stops makes one, and within a second of the
+# last event everything has been seen.
+APART_S = 0.4
+NAP_S = 1.0  # how long closing may have to wait
+DRAIN_MAX = 20_000
+# Some 400 events; net.core.rmem_max bounds it for all but root. What does not fit costs nothing, see above.
 RECEIVE_BUFFER_BYTES = 1 << 20
-CAPTURE = re.compile(r"pcmC(\d+)D\d+c")
+SUBSYSTEMS = ("video4linux", "sound", "input")
+
+Look = Callable[[pyudev.Context], tuple[UsbDevice, ...]]
 
 
 class UdevWatch:
-    """Puts ``UsbChanged`` into the inbox: once at start, and whenever the bus is different from what was said last."""
+    """Puts ``UsbChanged`` into the inbox: once at start, and whenever the bus is different from what was said last.
 
-    def __init__(self, inbox: Inbox, rescan_s: float = RESCAN_S) -> None:
-        self._inbox = inbox
-        self._rescan_s = rescan_s
+    Args:
+        inbox: Where events go. Called on the watch's own thread.
+        rescan_s: How often everything is looked at without a hint.
+        mixer_s: How often the microphones' mixers are read.
+        look: What is on the bus now.
+    """
+
+    def __init__(self, inbox: Inbox, rescan_s: float = RESCAN_S, mixer_s: float = MIXER_S, look: Look = scan) -> None:
+        self._inbox, self._look = inbox, look
+        self._rescan_s, self._mixer_s = rescan_s, mixer_s
+        self._said: tuple[UsbDevice, ...] | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -48,94 +76,80 @@ class UdevWatch:
             self._thread.join(2)
 
     def _run(self) -> None:
-        said, pause_s = "", RETRY_FIRST_S
+        complained, pause_s = "", RETRY_FIRST_S
         while not self._stop.is_set():
             began_s = time.monotonic()
             try:
                 self._watch()
-            except (OSError, ValueError, LookupError) as error:
-                # Also an overflow of the socket, or a device that left while it was looked at (pyudev's LookupError):
-                # begin anew, with a whole look at the bus.
+            except Exception as error:
+                # A socket that broke, a device that left while it was looked at (pyudev's LookupError), or a mistake of
+                # ours: whatever it was, nobody would start this thread again. Begin anew, with a whole look at the bus.
                 if time.monotonic() - began_s > STEADY_S:
-                    said, pause_s = "", RETRY_FIRST_S
-                if str(error) != said:
-                    log.warning("the USB watch failed and begins anew: %s", error)
-                said = str(error)
+                    complained, pause_s = "", RETRY_FIRST_S
+                if str(error) != complained:
+                    is_the_worlds = isinstance(error, OSError | LookupError)
+                    log.warning("the USB watch failed and begins anew: %s", error, exc_info=not is_the_worlds)
+                complained = str(error)
                 self._stop.wait(pause_s)
                 pause_s = min(RETRY_CAP_S, 2 * pause_s)
 
     def _watch(self) -> None:
         context = pyudev.Context()
-        monitor = pyudev.Monitor.from_netlink(context)
-        for subsystem in ("video4linux", "sound"):
-            monitor.filter_by(subsystem)
-        monitor.filter_by("usb", "usb_device")
-        with contextlib.suppress(PermissionError):
-            # More than net.core.rmem_max is for root only; what the kernel allows is set by then.
-            monitor.set_receive_buffer_size(RECEIVE_BUFFER_BYTES)
-        monitor.start()
-        said: tuple[UsbDevice, ...] | None = None
+        monitor = _monitor(context)
         while not self._stop.is_set():
-            devices = scan(context)
-            if devices != said:
-                said = devices
-                self._inbox(UsbChanged(devices))
-            self._wait(monitor)
+            looked_s = time.monotonic()
+            self._say(self._look(context))
+            self._wait(monitor, looked_s)
 
-    def _wait(self, monitor: pyudev.Monitor) -> None:
-        waited_s = 0.0
-        while not self._stop.is_set() and waited_s < self._rescan_s:
-            if monitor.poll(timeout=1.0) is not None:
-                # A bad hub never stops: look all the same.
-                until_s = time.monotonic() + STORM_S
-                while time.monotonic() < until_s and monitor.poll(timeout=SETTLE_S) is not None:
-                    pass
+    def _wait(self, monitor: pyudev.Monitor, looked_s: float) -> None:
+        """Return when it is time for the next look."""
+        due_s, hear_s = looked_s + self._rescan_s, time.monotonic() + self._mixer_s
+        while not self._stop.is_set() and (now_s := time.monotonic()) < due_s:
+            if now_s >= hear_s:
+                hear_s = now_s + self._mixer_s
+                self._say(heard_anew(self._said or ()))
+            elif _has_news(monitor, min(NAP_S, hear_s - now_s, due_s - now_s)):
+                self._stop.wait(max(SETTLE_S, looked_s + APART_S - time.monotonic()))
+                _forget(monitor)
                 return
-            waited_s += 1.0
+
+    def _say(self, devices: tuple[UsbDevice, ...]) -> None:
+        if devices != self._said and not self._stop.is_set():
+            self._said = devices
+            self._inbox(UsbChanged(devices))
 
 
-def scan(context: pyudev.Context) -> tuple[UsbDevice, ...]:
-    """All cameras and microphones on USB now, in a stable order."""
-    found = [*_cameras(context), *_microphones(context)]
-    return tuple(sorted(found, key=lambda device: (device.kind, device.port, device.node)))
+def _monitor(context: pyudev.Context) -> pyudev.Monitor:
+    monitor = pyudev.Monitor.from_netlink(context)
+    for subsystem in SUBSYSTEMS:
+        monitor.filter_by(subsystem)
+    monitor.filter_by("usb", "usb_device")
+    with contextlib.suppress(PermissionError):
+        # More than net.core.rmem_max is for root only; what the kernel allows is set by then.
+        monitor.set_receive_buffer_size(RECEIVE_BUFFER_BYTES)
+    monitor.start()
+    return monitor
 
 
-def _cameras(context: pyudev.Context) -> list[UsbDevice]:
-    cameras = []
-    for node in context.list_devices(subsystem="video4linux"):
-        # A UVC camera makes two nodes: frames come from the one with the capability (udev tells), or index 0.
-        capabilities = node.get("ID_V4L_CAPABILITIES", "")
-        captures = ":capture:" in capabilities if capabilities else _attribute(node, "index") in ("", "0")
-        usb = node.find_parent("usb", "usb_device")
-        if usb is not None and captures and node.device_node:
-            cameras.append(_device("camera", usb, node.device_node))
-    return cameras
+def _has_news(monitor: pyudev.Monitor, timeout_s: float) -> bool:
+    poll = select.poll()
+    poll.register(monitor.fileno(), select.POLLIN)  # an error, an overflow say, is always told
+    return bool(poll.poll(math.ceil(timeout_s * 1000)))
 
 
-def _microphones(context: pyudev.Context) -> list[UsbDevice]:
-    """USB sound cards that can record: those with a capture stream, ``pcmC0D0c``. A loudspeaker has none."""
-    sound = list(context.list_devices(subsystem="sound"))
-    recording = {match[1] for device in sound if (match := CAPTURE.fullmatch(device.sys_name))}
-    microphones = []
-    for card in sound:
-        number = card.sys_name.removeprefix("card")
-        usb = card.find_parent("usb", "usb_device")
-        if usb is not None and card.sys_name == f"card{number}" and number in recording:
-            microphones.append(_device("microphone", usb, f"hw:{number}"))
-    return microphones
+def _forget(monitor: pyudev.Monitor) -> None:
+    """Throw away the events that wait; a microsecond each, while having libudev take them apart takes fifty.
 
-
-def _device(kind: str, usb: pyudev.Device, node: str) -> UsbDevice:
-    return UsbDevice(
-        kind="camera" if kind == "camera" else "microphone",
-        usb=f"{_attribute(usb, 'idVendor')}:{_attribute(usb, 'idProduct')}",
-        serial=_attribute(usb, "serial"),
-        port=usb.sys_name,
-        node=node,
-    )
-
-
-def _attribute(device: pyudev.Device, name: str) -> str:
-    """A sysfs attribute as text; empty where it is not there (any more)."""
-    value = device.attributes.get(name)
-    return "" if value is None else bytes(value).decode("utf-8", "replace").strip()
+    Raises:
+        OSError: The socket is broken.
+    """
+    fd = monitor.fileno()
+    for _ in range(DRAIN_MAX):
+        try:
+            if not os.read(fd, 1):  # one datagram: what does not fit goes with it
+                raise OSError(errno.ENOTCONN, "the socket of udev is closed")
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:  # some were lost: no matter
+                raise

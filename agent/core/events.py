@@ -69,13 +69,17 @@ class Memory:
 class Started:
     """The parts are open. ``loads`` is what the relays read back; ``problems`` is what is wrong with the files.
 
-    ``held`` are the loads whose lines were held while the agent was away: they are as it left them.
+    ``held`` are the loads whose lines were held while the agent was away: they are as it left them. ``alive_s`` is when
+    the loop of the run before last went round in this boot (None: not known), ``watchdog_s`` the patience of whoever
+    watches it (None: nobody).
     """
 
     loads: dict[str, LoadState]
     problems: tuple[Problem, ...] = ()
     memory: Memory = Memory()
     held: frozenset[str] = frozenset()
+    alive_s: float | None = None
+    watchdog_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

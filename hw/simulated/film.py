@@ -34,10 +34,14 @@ class FilmViewer:
         self._hall = DrawnHall(film.script.seats, film.script.width, film.script.height, film.script.seed)
 
     def view(self, after_s: float, timeout_s: float) -> View | None:
-        """What the camera sees now. Raises EyeError when the script unplugged it; never returns while it is stalled."""
+        """What the camera sees now. Raises EyeError when the script unplugged it, or gave it to another program; never
+        returns while it is stalled.
+        """
         script, at_s = self._film.script, self._film.at()
         if not is_on(script, "plug", "unplug", at_s, self._camera):
             raise EyeError("missing", "the script unplugged the camera")
+        if not is_on(script, "free", "busy", at_s, self._camera):
+            raise EyeError("busy", "the script has another program use the camera")
         if not is_on(script, "go", "stall", at_s):
             threading.Event().wait()  # for ever, as a broken driver does: it takes somebody outside to end this
         return self._look(self._frozen_at(at_s))

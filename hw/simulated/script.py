@@ -36,12 +36,17 @@ from hw.simulated.audience import Look, Person
 
 GLANCE_S = 6.0  # how long somebody looks down or leans, in seconds of the script
 
-Deed = Literal["press", "hold", "arrive", "leave", "plug", "unplug", "dark", "light", "freeze", "thaw", "stall", "go"]
+Deed = Literal[
+    "press", "hold", "arrive", "leave", "plug", "unplug", "mute", "unmute", "busy", "free", "dark", "light", "freeze",
+    "thaw", "stall", "go",
+]  # fmt: skip
 
 
 class Cue(Section):
-    """One thing that happens. ``people`` and ``over_s`` belong to arrive and leave, ``device`` to plug and unplug.
+    """One thing that happens. ``people`` and ``over_s`` belong to arrive and leave, ``device`` to plug and unplug, mute
+    and unmute, busy and free: the name of a check.
 
+    mute and unmute: the switch of a microphone. busy and free: another program takes the camera, and lets go of it.
     dark and light: the lamps of the hall. freeze and thaw: the camera gives the same picture again and again. stall
     and go: reading the camera blocks for ever, as a broken driver does.
     """

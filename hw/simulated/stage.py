@@ -117,6 +117,10 @@ class Stage:
                 self._usb.plug(cue.device)
             case "unplug":
                 self._usb.unplug(cue.device)
+            case "mute":
+                self._usb.mute(cue.device)
+            case "unmute":
+                self._usb.unmute(cue.device)
             case _:
                 return  # people and pictures are the film's
 

@@ -1,6 +1,7 @@
 """A USB bus in memory: one device for each USB check of the room config, plugged and unplugged by the script."""
 
 import threading
+from dataclasses import replace
 from typing import Literal
 
 from agent.core.config import CheckSection
@@ -18,6 +19,7 @@ class SimulatedUsb:
         self._lock = threading.Lock()
         self._devices = {check.name: _device(check, i) for i, check in enumerate(checks) if check.kind in KINDS}
         self._away: set[str] = set()
+        self._muted: set[str] = set()
 
     def start(self) -> None:
         """Say what is on the bus."""
@@ -38,10 +40,27 @@ class SimulatedUsb:
             self._away.add(check)
         self._say()
 
+    def mute(self, check: str) -> None:
+        """Switch the microphone of a check off."""
+        with self._lock:
+            self._muted.add(check)
+        self._say()
+
+    def unmute(self, check: str) -> None:
+        """Switch it on again."""
+        with self._lock:
+            self._muted.discard(check)
+        self._say()
+
     def _say(self) -> None:
         with self._lock:
-            here = tuple(device for name, device in self._devices.items() if name not in self._away)
+            here = tuple(self._heard(name) for name in self._devices if name not in self._away)
         self._inbox(UsbChanged(here))
+
+    def _heard(self, name: str) -> UsbDevice:
+        """The device with what its mixer tells; a camera has none."""
+        device = self._devices[name]
+        return device if device.kind == "camera" else replace(device, muted=name in self._muted)
 
 
 def _device(check: CheckSection, number: int) -> UsbDevice:

@@ -18,6 +18,7 @@ FIGURES = {
     "memory_used_bytes",
     "memory_total_bytes",
     "disk_free_bytes",
+    "disk_read_only",
     "uptime_s",
     "address",
 }
@@ -38,12 +39,24 @@ def test_the_figures_are_those_of_the_contract_and_can_be_believed(tmp_path: Pat
     assert total == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert isinstance(free, int)
     assert free >= 0
+    assert figures["disk_read_only"] is False
     assert figures["temperature_c"] is None or -40 < float(str(figures["temperature_c"])) < 130
     assert figures["address"] is None or str(figures["address"]).count(".") == 3
 
 
 def test_a_disk_that_is_not_there_is_not_known(tmp_path: Path) -> None:
-    assert PsutilHost(tmp_path / "gone").read()["disk_free_bytes"] is None
+    figures = PsutilHost(tmp_path / "gone").read()
+    assert (figures["disk_free_bytes"], figures["disk_read_only"]) == (None, None)
+
+
+def test_reading_takes_a_few_milliseconds(tmp_path: Path) -> None:
+    box = PsutilHost(tmp_path)
+    took_s = []
+    for _ in range(20):
+        began_s = time.perf_counter()
+        box.read()
+        took_s.append(time.perf_counter() - began_s)
+    assert sorted(took_s)[len(took_s) // 2] < 0.01
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
-"""hw/usb_watch.py: the real bus, which may be empty, and a described one for what it cannot have."""
+"""hw/usb_watch.py: this machine's bus, and udev's socket flooded, overflown and broken."""
 
+import json
+import os
 import queue
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,119 +18,13 @@ try:
 except ImportError:
     pytest.skip("pyudev does not run here: libudev is not installed", allow_module_level=True)
 
-from hw.usb_watch import UdevWatch, scan
+from hw.usb_scan import scan
+from hw.usb_watch import APART_S, UdevWatch
 
 PATIENCE_S = 10.0
-
-
-@dataclass
-class Described:
-    """A device of a described bus, with the few things of a pyudev device that are asked for."""
-
-    sys_name: str
-    device_node: str | None = None
-    attributes: dict[str, bytes] = field(default_factory=dict)
-    properties: dict[str, str] = field(default_factory=dict)
-    parent: "Described | None" = None
-
-    def get(self, name: str, default: str) -> str:
-        return self.properties.get(name, default)
-
-    def find_parent(self, subsystem: str, device_type: str) -> "Described | None":
-        assert (subsystem, device_type) == ("usb", "usb_device")
-        return self.parent
-
-
-@dataclass
-class Bus:
-    """Stands where the udev context stands."""
-
-    video4linux: list[Described] = field(default_factory=list)
-    sound: list[Described] = field(default_factory=list)
-
-    def list_devices(self, subsystem: str) -> Iterator[Described]:
-        return iter({"video4linux": self.video4linux, "sound": self.sound}[subsystem])
-
-
-def usb(port: str, ids: str = "046d:085e", serial: str | None = None) -> Described:
-    vendor, product = ids.encode().split(b":")
-    attributes = {"idVendor": vendor + b"\n", "idProduct": product + b"\n"}
-    if serial is not None:
-        attributes["serial"] = serial.encode() + b"\n"
-    return Described(port, attributes=attributes)
-
-
-def video(number: int, parent: Described | None, capabilities: str = "", index: str = "0") -> Described:
-    properties = {"ID_V4L_CAPABILITIES": capabilities} if capabilities else {}
-    return Described(
-        f"video{number}", f"/dev/video{number}", {"index": index.encode() + b"\n"}, properties, parent=parent
-    )
-
-
-def look(bus: Any) -> tuple[UsbDevice, ...]:
-    return scan(bus)
-
-
-def test_a_camera_is_known_by_its_ids_its_serial_and_its_port() -> None:
-    bus = Bus(video4linux=[video(0, usb("1-1.2", serial="ABC1"))])
-    assert look(bus) == (UsbDevice("camera", "046d:085e", "ABC1", "1-1.2", "/dev/video0"),)
-
-
-@pytest.mark.parametrize(
-    ("frames", "metadata"),
-    [((":capture:", "0"), (":", "1")), (("", "0"), ("", "1")), ((":capture:", "1"), (":video_output:", "0"))],
-)
-def test_of_the_two_nodes_of_a_camera_the_one_with_frames_counts(
-    frames: tuple[str, str], metadata: tuple[str, str]
-) -> None:
-    device = usb("1-1")
-    bus = Bus(video4linux=[video(0, device, *metadata), video(1, device, *frames)])
-    assert [found.node for found in look(bus)] == ["/dev/video1"]
-
-
-def test_a_camera_that_is_not_on_usb_is_not_ours() -> None:
-    assert look(Bus(video4linux=[video(0, None)])) == ()
-
-
-def test_a_sound_card_on_usb_is_a_microphone_and_its_controls_are_not_another_one() -> None:
-    device = usb("1-1.4", "0b0e:0412")
-    parts = [Described(name, f"/dev/snd/{name}", parent=device) for name in ("controlC2", "pcmC2D0c", "pcmC2D0p")]
-    bus = Bus(sound=[Described("card2", parent=device), *parts])
-    assert look(bus) == (UsbDevice("microphone", "0b0e:0412", "", "1-1.4", "hw:2"),)
-    assert look(Bus(sound=[Described("card0", parent=None)])) == ()
-
-
-def test_a_loudspeaker_is_no_microphone() -> None:
-    device = usb("1-1.4")
-    assert look(Bus(sound=[Described("card1", parent=device), Described("pcmC1D0p", parent=device)])) == ()
-
-
-def test_the_order_is_that_of_kind_and_port_not_that_of_udev() -> None:
-    cameras = [video(4, usb("1-2")), video(0, usb("1-1"))]
-    microphone = [Described("card1", parent=usb("1-1")), Described("pcmC1D0c", parent=usb("1-1"))]
-    ports = [("camera", "1-1"), ("camera", "1-2"), ("microphone", "1-1")]
-    for order in (cameras, cameras[::-1]):
-        assert [(found.kind, found.port) for found in look(Bus(order, microphone))] == ports
-
-
-def test_a_device_that_leaves_while_it_is_looked_at_has_no_words_left() -> None:
-    gone = Described("1-1")
-    assert look(Bus(video4linux=[video(0, gone)])) == (UsbDevice("camera", ":", "", "1-1", "/dev/video0"),)
-
-
-def test_a_serial_of_strange_bytes_is_still_text() -> None:
-    device = usb("1-1")
-    device.attributes["serial"] = b"\xff\xfeX\n"
-    assert look(Bus(video4linux=[video(0, device)]))[0].serial == "\ufffd\ufffdX"
-
-
-# The real bus
-
-
-def test_the_real_bus_can_be_looked_at() -> None:
-    devices = scan(pyudev.Context())
-    assert all(device.kind in ("camera", "microphone") and device.port and device.node for device in devices)
-    assert devices == tuple(sorted(devices, key=lambda device: (device.kind, device.port, device.node)))
+WITHIN_S = 1.0
+ROOT = Path(__file__).parents[2]
+CAMERA = UsbDevice("camera", "046d:085e", "", "1-1", "/dev/video0")
 
 
 def test_the_watch_says_once_at_start_what_is_there() -> None:
@@ -162,3 +57,79 @@ watch.close()
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=root)
     assert done.stdout == "UsbChanged\n", done.stderr
+
+
+def test_what_goes_wrong_while_looking_is_not_the_end_of_the_watch() -> None:
+    """A device that leaves in the middle, a mistake of ours: it begins anew, and says nothing twice."""
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    troubles: list[Exception] = [pyudev.DeviceNotFoundAtPathError("/sys/gone"), OSError(5, "no"), TypeError("ours")]
+    looks = 0
+
+    def look(context: pyudev.Context) -> tuple[UsbDevice, ...]:
+        nonlocal looks
+        looks += 1
+        if looks % 2 == 0 and troubles:
+            raise troubles.pop()
+        return (CAMERA,) if troubles else ()
+
+    watch = UdevWatch(events.put, rescan_s=0.01, look=look)
+    watch.start()
+    assert [events.get(timeout=PATIENCE_S) for _ in range(2)] == [UsbChanged((CAMERA,)), UsbChanged(())]
+    watch.close()
+    assert events.empty()
+
+
+def test_the_bus_is_looked_at_by_the_clock_too_and_closing_ends_that() -> None:
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    found = [(), (), (CAMERA,)]
+    watch = UdevWatch(events.put, rescan_s=0.05, look=lambda _: found.pop(0) if len(found) > 1 else found[0])
+    watch.start()
+    assert [events.get(timeout=PATIENCE_S) for _ in range(2)] == [UsbChanged(()), UsbChanged((CAMERA,))]
+    watch.close()
+    found[0] = ()
+    time.sleep(0.2)
+    assert events.empty()
+
+
+def storm(**play: float | bool) -> dict[str, Any]:
+    """What became of the watch in a storm of events through the kernel's netlink socket (``udev_storm.py``)."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: only root may speak as udev")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.hw.udev_storm", json.dumps(play)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    if "unshare" in done.stderr:
+        pytest.skip("needs a network namespace of its own, which this machine does not give")
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    # Whatever came: the right state within a second of the last event and ever after, and every thread still there.
+    assert result["late_s"] < WITHIN_S
+    assert not result["wrong_later"]
+    assert result["same_threads"]
+    assert result["ended"]
+    return result
+
+
+@pytest.mark.parametrize("events", [1_000, 10_000])
+def test_a_storm_of_events_costs_a_few_looks_and_ends_in_the_right_state(events: int) -> None:
+    result = storm(events=events, over_s=1)
+    assert 1 <= result["looks"] <= result["took_s"] / APART_S + 3
+    assert result["said"] == 0  # nothing has changed
+    assert result["cpu_s"] < 0.5 * result["took_s"]  # 0.7 % on a PC; an emulated machine takes 24 %
+
+
+def test_a_camera_that_comes_and_goes_all_the_time_is_told_a_few_times_a_second() -> None:
+    result = storm(events=2_000, over_s=2, flap=7)
+    assert result["said"] <= result["took_s"] / APART_S + 1
+
+
+def test_an_overflow_of_the_socket_loses_events_and_nothing_else() -> None:
+    assert storm(events=50_000, over_s=0)["dropped"] > 0
+
+
+def test_a_broken_socket_is_replaced() -> None:
+    storm(events=1, over_s=0, break_it=True)

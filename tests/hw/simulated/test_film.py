@@ -129,6 +129,21 @@ def test_an_unplugged_camera_is_missing_until_it_is_plugged_in_again() -> None:
     assert look(film({**pulled, "device": "camera-side"}))
 
 
+def test_a_camera_that_another_program_uses_is_busy_until_that_lets_go() -> None:
+    taken = {"at_s": 5, "do": "busy", "device": CAMERA}
+    with pytest.raises(EyeError, match="another program") as caught:
+        look(film(taken))
+    assert caught.value.reason == "busy"
+    assert look(film(taken, {"at_s": 9, "do": "free", "device": CAMERA}))
+    assert look(film({**taken, "device": "camera-side"}))
+
+
+def test_an_unplugged_camera_is_missing_and_not_busy() -> None:
+    with pytest.raises(EyeError) as caught:
+        look(film({"at_s": 5, "do": "busy", "device": CAMERA}, {"at_s": 6, "do": "unplug", "device": CAMERA}))
+    assert caught.value.reason == "missing"
+
+
 def test_a_stalled_camera_never_returns() -> None:
     views: list[View | None] = []
     viewer = FilmViewer(film({"at_s": 5, "do": "stall"}), CAMERA, None)

@@ -21,6 +21,7 @@ from tests.conftest import wait_for
 
 SECTION = ButtonSection(hold_s=0.5)
 CAMERA = CheckSection(name="camera-main", kind="usb-camera", usb="046d:085e")
+MICROPHONE = CheckSection(name="mic-table", kind="usb-microphone", usb="0b0e:0412")
 PATIENCE_S = 20.0
 
 TAP = [ButtonPressed(), ButtonReleased()]
@@ -105,6 +106,36 @@ def test_devices_are_pulled_and_put_back(room: Room) -> None:
     assert [device.usb for device in here.devices] == [CAMERA.usb]
     room.play({"at_s": 0, "do": "unplug"}, {"at_s": 20, "do": "plug"})
     assert [room.next(), room.next()] == [UsbChanged(()), here]
+
+
+def test_a_microphone_is_muted_and_open_again(room: Room) -> None:
+    usb = SimulatedUsb((CAMERA, MICROPHONE), room.events.put)
+    room.usb = usb
+    usb.start()
+
+    def muted() -> list[bool | None]:
+        event = room.next()
+        assert isinstance(event, UsbChanged)
+        return [device.muted for device in event.devices]
+
+    assert muted() == [None, False]
+    room.play(
+        {"at_s": 0, "do": "mute", "device": "mic-table"},
+        {"at_s": 20, "do": "unmute", "device": "mic-table"},
+    )
+    assert [muted(), muted()] == [[None, True], [None, False]]
+
+
+def test_a_microphone_stays_muted_while_it_is_away(room: Room) -> None:
+    usb = SimulatedUsb((MICROPHONE,), room.events.put)
+    for deed in (usb.mute, usb.unplug, usb.plug):
+        deed("mic-table")
+    events = [room.next() for _ in range(3)]
+    assert [[device.muted for device in event.devices] for event in events if isinstance(event, UsbChanged)] == [
+        [True],
+        [],
+        [True],
+    ]
 
 
 def test_the_truth_is_said_at_the_beginning_and_whenever_it_changes(room: Room) -> None:
