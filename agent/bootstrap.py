@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import __version__
 from agent.adapters.agent_db import AgentDb
+from agent.adapters.alive import Alive, alive_file
 from agent.adapters.config_store import Loaded, load_identity, load_room, read_document
 from agent.adapters.kept_descriptors import KeptBySystemd
 from agent.adapters.mqtt_link import MqttLink
@@ -119,8 +120,21 @@ def run_agent(options: RunOptions) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: inbox.put(Stopping()))
         service.ready()
-        runtime = Runtime(self_, inbox, clock, handlers, service.feed_watchdog, _nap_s(service))
-        runtime.run(Started(relays.states(), problems + loaded.problems, db.memory(), relays.held))
+        alive = Alive(alive_file(options.state), self_.boot_id)
+        started = Started(
+            relays.states(),
+            problems + loaded.problems,
+            db.memory(),
+            relays.held,
+            alive_s=alive.last_s(),
+            watchdog_s=service.watchdog_s(),
+        )
+
+        def went_round() -> None:
+            service.feed_watchdog()
+            alive.touch()
+
+        Runtime(self_, inbox, clock, handlers, went_round, _nap_s(service)).run(started)
         service.stopping()
     return 0
 

@@ -224,7 +224,7 @@ def test_a_stop_is_the_last_thing_that_is_handled() -> None:
     parts = loop.run()
     assert parts.relays == []
     assert loop.runtime.room.stopping
-    assert parts.published[-2:] == [(1, "status"), (1, "headcount")]
+    assert parts.published[-3:] == [(1, "status"), (1, "headcount"), (1, "readiness")]
 
 
 def test_log_lines_are_written_at_their_level(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,7 @@ import paho.mqtt.client as mqtt
 from agent.adapters.mqtt_link import back_off_s, describe, guarded, new_client
 from agent.adapters.outgoing import publish_properties
 from agent.console.sites import FIELDS
-from agent.core.contract import ROOT, Payload, encode, topic
+from agent.core.contract import ALL_COMMAND, ROOT, Payload, encode, topic
 from agent.core.errors import LinkError
 from agent.core.identity import BrokerSection
 
@@ -63,9 +63,16 @@ class Listener:
 
     def publish_to(self, site: str, name: str, payload: Payload, retain: bool, expiry_s: int | None = None) -> None:
         """Say something to a site. Thread: any, after ``start``."""
+        self._publish(topic(site, name), payload, retain, expiry_s)
+
+    def publish_to_all(self, command: Payload, expiry_s: int) -> None:
+        """Send a command to every site at once. Thread: any, after ``start``."""
+        self._publish(ALL_COMMAND, command, retain=False, expiry_s=expiry_s)
+
+    def _publish(self, full: str, payload: Payload, retain: bool, expiry_s: int | None) -> None:
         if self._client is not None:
             properties = publish_properties(expiry_s)
-            self._client.publish(topic(site, name), encode(payload), qos=1, retain=retain, properties=properties)
+            self._client.publish(full, encode(payload), qos=1, retain=retain, properties=properties)
 
     def close(self) -> None:
         """Disconnect and end."""

@@ -113,7 +113,7 @@ def ask_site(
     def on_away(presence: Presence) -> None:
         complain(f"{site}: {both(PRESENCE, presence)}; chờ tối đa / waiting up to {within_s} s")
 
-    return Asking(broker, site, on_away, on_step).ask(action, args, _claim(by or _who()), within_s)
+    return Asking(broker, site, on_away, on_step).ask(action, args, who_asks(by), within_s)
 
 
 def show_answer(
@@ -148,6 +148,11 @@ def _aimed(aim: Aim, answer: Answer) -> str:
     cut = "\nKhông đủ chỗ cho tất cả / not all of it fits." if aim.truncated else ""
     title = f"{answer.name}: {size}, chỗ ngồi / places: {len(aim.places)}"
     return f"{title}{cut}\n{drawn(aim)}\n{LEGEND}\n{listed(aim)}"
+
+
+def who_asks(name: str | None) -> str:
+    """Who a command is from, by its own word: the name that was given, or user@host."""
+    return _claim(name or _who())
 
 
 def _who() -> str:

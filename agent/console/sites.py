@@ -4,7 +4,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from agent.core.contract import MODELS, About, Headcount, Health, Payload, Power, Status, Truth, decode, split_topic
+from agent.core.contract import (
+    MODELS,
+    About,
+    Headcount,
+    Health,
+    Payload,
+    Power,
+    Readiness,
+    Status,
+    Truth,
+    decode,
+    split_topic,
+)
 
 Presence = Literal["running", "stopped", "lost", "unknown"]
 LONGEST_TEXT = 60
@@ -15,6 +27,7 @@ FIELDS = {
     "about": "about",
     "power": "power",
     "headcount": "headcount",
+    "readiness": "readiness",
     "health": "health",
     "simulated/truth": "truth",
 }
@@ -29,6 +42,7 @@ class SiteView:
     about: About | None = None
     power: Power | None = None
     headcount: Headcount | None = None
+    readiness: Readiness | None = None
     health: Health | None = None
     truth: Truth | None = None
     refused: int = 0

@@ -88,8 +88,19 @@ def _state(view: SiteView, now: datetime) -> Text:
     age = age_s(view, now)
     if age is not None and age > STALE_AFTER_S:
         return Text(f"số liệu cũ / stale, {age:.0f} s", style="yellow")
+    if (missing := _missing(view)) is not None:
+        return missing
     reason = view.headcount.reason if view.headcount else None
     return Text(both(REASON, plain(reason)), style="yellow") if reason else Text("tốt / ok", style="green")
+
+
+def _missing(view: SiteView) -> Text | None:
+    """The first thing that the room needs and has not; that its power is off the table says elsewhere."""
+    checks = () if view.readiness is None else view.readiness.checks
+    for check in checks:
+        if check.required and check.state == "failed" and check.group != "power":
+            return Text(f"{plain(check.name)}: {both(REASON, plain(check.reason or 'failed'))}", style="red")
+    return None
 
 
 def _total(views: list[SiteView], now: datetime) -> str:

@@ -16,7 +16,7 @@ PRESENCE = {
 REASON = {
     "room_off": ("phòng chưa bật", "room is off"),
     "no_camera": ("chưa cấu hình camera", "no camera configured"),
-    "missing": ("không thấy camera", "camera missing"),
+    "missing": ("không thấy thiết bị", "missing"),
     "busy": ("camera đang bận", "camera busy"),
     "not_permitted": ("không có quyền mở camera", "camera not permitted"),
     "starting": ("đang khởi động", "starting"),
@@ -37,6 +37,14 @@ REASON = {
     "frozen": ("hình đứng yên", "picture frozen"),
     "bad_frame": ("hình hỏng", "bad frame"),
     "stopped": ("máy trạm đã dừng", "agent stopped"),
+}
+REASON |= {
+    "unreachable": ("không trả lời", "unreachable"),
+    "refused": ("bị từ chối", "refused"),
+    "timeout": ("không trả lời kịp", "no answer in time"),
+    "name_unknown": ("không tìm thấy tên", "name not known"),
+    "muted": ("bị tắt tiếng", "muted"),
+    "flapping": ("chập chờn", "comes and goes"),
 }
 COMMAND_REASON = {
     "retained": ("lệnh được lưu lại trên máy chủ", "a stored command is never carried out"),
@@ -62,6 +70,11 @@ COMMAND_REASON = {
     "level_changed": ("rơ-le tự đổi trạng thái", "the relay changed by itself"),
     "not_proven": ("thiết bị không phản hồi kịp", "the load did not prove itself in time"),
     "not_stored": ("không ghi được vào thẻ nhớ", "the site's disk cannot be written"),
+}
+VERDICT = {
+    "go": ("sẵn sàng", "go"),
+    "no-go": ("chưa được", "no-go"),
+    "unknown": ("chưa rõ", "unknown"),
 }
 SILENCE = {
     "no_answer": ("không trả lời kịp, lệnh đã hết hạn", "no answer in time, the command has expired"),

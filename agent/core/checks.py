@@ -17,6 +17,8 @@ KINDS = {"usb-camera": "camera", "usb-microphone": "microphone"}
 class CheckState:
     """One check: ``since_s`` when it began to say so, ``seen_s`` when it last said anything (monotonic).
 
+    ``reason`` says why it is not ok, or what is odd though it is.
+
     ``is_live``: what it said holds until it says something else (the bus tells every change); otherwise it is an answer
     of one moment, that may be older than what one wants to prove with it.
     """
@@ -61,8 +63,15 @@ def handle(checks: Checks, event: Event, now_s: float, config: RoomConfig) -> Ch
 def _present(check: CheckSection, devices: tuple[UsbDevice, ...]) -> CheckState:
     for device in devices:
         if matches(check, device):
-            return CheckState("ok", node=device.node, is_live=True)
+            return CheckState("ok", _doubt(device), node=device.node, is_live=True)
     return CheckState("failed", "missing", is_live=True)
+
+
+def _doubt(device: UsbDevice) -> str | None:
+    """What is odd about a device that is there. A keyboard could type into whatever runs here: nobody asked for it."""
+    if device.is_keyboard:
+        return "also_a_keyboard"
+    return "muted" if device.muted else None
 
 
 def matches(check: CheckSection, device: UsbDevice) -> bool:

@@ -175,6 +175,7 @@ class Health(FromSite):
     temperature_c: float | None = None
     throttled: bool | None = None
     undervoltage: bool | None = None
+    disk_read_only: bool | None = None
     memory_used_bytes: int | None = None
     memory_total_bytes: int | None = None
     disk_free_bytes: int | None = None
@@ -182,6 +183,30 @@ class Health(FromSite):
     address: str | None = None
     button_presses: int | None = None
     ghost_presses: int | None = None
+    restarts: dict[str, int] | None = None
+
+
+class Check(Payload):
+    """One check of ``readiness``. ``since`` is when it began to be so; ``changes`` how often it has changed since then.
+
+    ``advice`` says what to do, in the site's language; it is there where the check is not ok and something can be done.
+    """
+
+    name: str = Field(max_length=80)
+    group: Literal["connect", "display", "audio", "power", "box"]
+    required: bool
+    state: Literal["ok", "warning", "failed", "unknown"]
+    reason: str | None = None
+    since: Moment
+    advice: str | None = None
+    changes: int = Field(default=0, ge=0)
+
+
+class Readiness(FromSite):
+    """Topic ``readiness``. ``ready`` None: a required check is not known (yet). One that warns keeps nobody away."""
+
+    ready: bool | None
+    checks: tuple[Check, ...]
 
 
 class HistoryEvent(FromSite):
@@ -317,6 +342,7 @@ MODELS: dict[str, type[Payload]] = {
     "about": About,
     "power": Power,
     "headcount": Headcount,
+    "readiness": Readiness,
     "health": Health,
     "history/event": HistoryEvent,
     "simulated/truth": Truth,

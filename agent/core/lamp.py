@@ -1,15 +1,13 @@
 """What the lamp at the button says: one pattern for one state, the most urgent first. README has the table."""
 
-from agent.core.checks import Checks
 from agent.core.commands import LedPattern, ShowLed
-from agent.core.config import RoomConfig
 from agent.core.events import RoomState
 from agent.core.power import Power
 
 PATTERNS: dict[RoomState, LedPattern] = {"off": "off", "starting": "starting", "on": "ready", "stopping": "stopping"}
 
 
-def show(power: Power, checks: Checks, config: RoomConfig, files_are_broken: bool, identify: bool) -> ShowLed:
+def show(power: Power, is_well: bool, files_are_broken: bool, identify: bool) -> ShowLed:
     """What to show now. Pure.
 
     Who stands at the button comes first (a hold that would count, then a lock), then who looks for the room, then what
@@ -26,11 +24,6 @@ def show(power: Power, checks: Checks, config: RoomConfig, files_are_broken: boo
         return ShowLed("broken")
     if power.state == "fault":
         return ShowLed("fault", (power.step or 0) + 1)
-    if power.state == "on" and not _is_well(checks, config):
+    if power.state == "on" and not is_well:
         return ShowLed("warning")
     return ShowLed(PATTERNS[power.state])
-
-
-def _is_well(checks: Checks, config: RoomConfig) -> bool:
-    """Whether no required check has failed. One that has not answered yet is no reason for worry."""
-    return all(checks.of(check.name).state != "failed" for check in config.checks if check.required)

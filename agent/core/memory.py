@@ -12,8 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from agent.core.contract import Conference, decode, encode
 from agent.core.events import RoomState
 from agent.core.power import By, Order, Power
+from agent.core.restarts import Run
 
-POWER, CONFERENCE, SCHEDULED = "power", "conference", "scheduled"
+POWER, CONFERENCE, SCHEDULED, RUN, RESTARTS = "power", "conference", "scheduled", "run", "restarts"
 NOTHING = "null"
 T = TypeVar("T")
 
@@ -63,14 +64,23 @@ def told_of(facts: dict[str, str]) -> tuple[object, ...]:
     return news_of(power_of(facts) or PowerMemory("", "off", wanted=False))
 
 
-def text_of(value: PowerMemory | Conference | tuple[str, ...] | None) -> str:
+def run_of(facts: dict[str, str]) -> Run | None:
+    """The run before this one, or None."""
+    return _read(Run, facts.get(RUN))
+
+
+def restarts_of(facts: dict[str, str]) -> dict[str, int]:
+    """How often the agent was started anew, by cause."""
+    return _read(dict[str, int], facts.get(RESTARTS)) or {}
+
+
+def text_of(value: PowerMemory | Conference | Run | tuple[str, ...] | dict[str, int] | None) -> str:
     """The JSON text of a fact."""
     if not value:
         return NOTHING
     if isinstance(value, Conference):
         return encode(value).decode()
-    kind = PowerMemory if isinstance(value, PowerMemory) else tuple[str, ...]
-    return TypeAdapter[Any](kind).dump_json(value).decode()
+    return TypeAdapter[Any](type(value)).dump_json(value).decode()
 
 
 def power_of(facts: dict[str, str]) -> PowerMemory | None:

@@ -5,20 +5,23 @@ Nothing here remembers whether the broker was there: while it is away publicatio
 """
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Literal
 
-from agent.core import headcount, recounts
+from agent.core import advice, headcount, recounts
 from agent.core.button import Finger
 from agent.core.commands import Command, NoteEvent, Publish
 from agent.core.config import RoomConfig
 from agent.core.contract import (
     About,
+    Check,
     Conference,
     FromSite,
     Headcount,
     Health,
     HistoryEvent,
     Power,
+    Readiness,
     SetAside,
     Status,
     Work,
@@ -27,6 +30,8 @@ from agent.core.contract import (
 from agent.core.events import Now, Recount
 from agent.core.eye_watch import EyeWatch
 from agent.core.power import Power as PowerState
+from agent.core.readiness import Readiness as ReadinessState
+from agent.core.readiness import Watched
 
 EXPIRY_BEATS = 3
 NEVER_EXPIRE = {"status", "about"}
@@ -81,6 +86,9 @@ def _news(name: str, payload: FromSite) -> dict[str, Any]:
     fields = body(payload)
     if name == "headcount":
         return {key: value for key, value in fields.items() if key in HEADCOUNT_NEWS}
+    if name == "readiness":
+        # `since` is reckoned back from now, and a clock that is being set moves it.
+        return {"ready": fields["ready"], "checks": [each | {"since": None} for each in fields["checks"]]}
     return {} if name == "health" else fields
 
 
@@ -235,10 +243,50 @@ def _rate(value: int | None, summoned: int) -> float | None:
     return round(value / summoned, 4) if value is not None and summoned > 0 else None
 
 
-def health(now: Now, self: Self, figures: dict[str, Any], finger: Finger) -> Health:
+def health(
+    now: Now, self: Self, figures: dict[str, Any], finger: Finger, restarts: dict[str, int] | None = None
+) -> Health:
     """Topic ``health``. Presses are counted from the agent's start, ``ghost_presses`` those taken for nobody's."""
     pressed = {"button_presses": finger.presses, "ghost_presses": finger.ghosts}
-    return Health(**{**common(now, self), **figures, **pressed})
+    return Health(**{**common(now, self), **figures, **pressed, "restarts": restarts or {}})
+
+
+def readiness(now: Now, self: Self, state: ReadinessState) -> Readiness:
+    """Topic ``readiness``: every check, the config's first and in its order."""
+    checks = tuple(_check(now, self, each) for each in state.watched.values())
+    return Readiness(**common(now, self), ready=state.ready, checks=checks)
+
+
+def _check(now: Now, self: Self, watched: Watched) -> Check:
+    found = watched.finding
+    said = None if watched.state == "ok" else advice.advice(found.kind, watched.reason, self.config.site.language)
+    return Check(
+        name=found.name,
+        group=found.group,
+        required=found.required,
+        state=watched.state,
+        reason=watched.reason,
+        since=now.utc - timedelta(seconds=max(0.0, now.mono_s - watched.since_s)),
+        changes=watched.changes,
+        **({} if said is None else {"advice": said}),
+    )
+
+
+def device_moved(before: ReadinessState, after: ReadinessState) -> list[NoteEvent]:
+    """Lines of the history for devices that came or went: those that were there at least once."""
+    notes = []
+    for name, each in after.watched.items():
+        was = before.watched.get(name)
+        if was is None or not each.finding.kind.startswith("usb-") or was.state == each.state:
+            continue
+        detail = {"check": name, "reason": each.reason}
+        if each.state == "failed" and was.state in ("ok", "warning"):
+            notes.append(NoteEvent("device.lost", "warning", None, detail))
+        elif was.state == "failed":
+            notes.append(NoteEvent("device.found", "info", None, detail))
+        if each.reason == "also_a_keyboard":
+            notes.append(NoteEvent("device.suspicious", "warning", None, detail))
+    return notes
 
 
 def said_nothing(reports: Reports, name: str) -> Reports:

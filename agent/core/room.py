@@ -11,21 +11,26 @@ from typing import Literal
 
 from agent.core import (
     actions,
+    cameras,
     checks,
+    checkup,
     eye_watch,
     headcount,
     keeping,
     lamp,
     memory,
     power,
+    readiness,
     reports,
+    restarts,
     restore,
     schedule,
 )
 from agent.core.checks import Checks
+from agent.core.checkup import Facts
 from agent.core.commanding import Commanding
 from agent.core.commands import Command, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed
-from agent.core.contract import Conference, FromSite, decode, split_topic
+from agent.core.contract import Conference, FromSite, Headcount, decode, split_topic
 from agent.core.events import (
     Event,
     FrameSeen,
@@ -43,7 +48,9 @@ from agent.core.eye_watch import EyeWatch
 from agent.core.headcount import Estimator
 from agent.core.keeping import Keeper
 from agent.core.power import Power, Wish
+from agent.core.readiness import Readiness
 from agent.core.reports import Reports, Self
+from agent.core.restarts import Run, Watchdog
 
 # While the room is in one of these states people may be in it, and they are counted.
 COUNTED_WHILE = {"on", "fault"}
@@ -53,19 +60,25 @@ COUNTED_WHILE = {"on", "fault"}
 class Room:
     """Everything that the agent knows. Replaced, never changed.
 
-    ``scheduled`` are the conferences that the schedule has brought the room up for; ``keeper`` is what the disk knows;
-    ``told`` the power as the history knows it.
+    ``watched`` is the check of the camera that counts, ``busy`` are those that another program has; ``scheduled`` are
+    the conferences that the schedule has brought the room up for; ``keeper`` is what the disk knows; ``told`` the power
+    as the history knows it.
     """
 
     power: Power = Power()
     checks: Checks = Checks()
+    readiness: Readiness = Readiness()
     eye: EyeWatch = EyeWatch()
     estimator: Estimator = Estimator(trouble="room_off")
+    watched: str | None = None
+    busy: frozenset[str] = frozenset()
     conference: Conference | None = None
     scheduled: tuple[str, ...] = ()
     commanding: Commanding = Commanding()
     recounts: tuple[Recount, ...] = ()
     identify_until_s: float | None = None
+    run: Run | None = None
+    restarts: dict[str, int] = field(default_factory=dict)
     health: dict[str, float | int | bool | str | None] = field(default_factory=dict)
     connection: int = 0
     files_are_broken: bool = False
@@ -115,9 +128,11 @@ def act(room: Room, event: Event, now: Now, self: Self) -> Result:
 
 def tell(room: Room, event: Event, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
     """The views' half: lamp, disk, topics. ``notes`` are what ``act`` wants to have in the history. Pure."""
-    room, shows = _show(room, self)
-    room, keeps = _keep(room, now, self, notes)
-    room, says = _say(room, event, now, self)
+    count = reports.headcount_payload(now, self, room.estimator, room.eye, room.conference, room.recounts)
+    room, moved = _check(room, count.reason, now, self)
+    room, shows = _show(room)
+    room, keeps = _keep(room, now, self, [*notes, *moved])
+    room, says = _say(room, event, count, now, self)
     return room, [*shows, *says, *keeps]
 
 
@@ -130,6 +145,7 @@ def deadline_s(room: Room) -> float:
         room.wake_s,
         room.eye.deadline_s,
         room.keeper.deadline_s,
+        room.readiness.deadline_s,
         room.reports.beat_s,
     )
     return min(at for at in wanted if at is not None)
@@ -170,9 +186,11 @@ def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
             remarks: list[Command] = [Log("error", f"{problem}") for problem in problems]
             room = replace(room, conference=memory.conference_of(kept.facts), keeper=Keeper(dict(kept.facts)))
             room = replace(room, scheduled=memory.scheduled_of(kept.facts), told=memory.told_of(kept.facts))
-            return replace(room, files_are_broken=bool(problems)), remarks
+            room, why = _begun(room, event, now, self)
+            return replace(room, files_are_broken=bool(problems)), [*remarks, *why]
         case Stopping():
-            return replace(room, stopping=True), [Log("info", "stopping; no relay moves for it")]
+            run = None if room.run is None else replace(room.run, in_order=True)
+            return replace(room, stopping=True, run=run), [Log("info", "stopping; no relay moves for it")]
         case LinkUp(connection=connection):
             return replace(room, connection=connection), [Log("info", f"link: connected, number {connection}")]
         case LinkDown(reason=reason):
@@ -185,6 +203,20 @@ def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
             return _message(room, event, self.site)
         case _:
             return room, []
+
+
+def _begun(room: Room, started: Started, now: Now, self: Self) -> Result:
+    """Count why the run before this one ended."""
+    facts = started.memory.facts
+    run = Run(self.boot_id, self.version)
+    watchdog = None if started.watchdog_s is None else Watchdog(started.watchdog_s)
+    cause = restarts.cause(memory.run_of(facts), run, now.mono_s, started.alive_s, watchdog)
+    counts = memory.restarts_of(facts)
+    if cause is None:
+        return replace(room, run=run, restarts=counts), []
+    severity: Literal["info", "warning"] = "info" if cause in ("stop", "upgrade") else "warning"
+    notes: list[Command] = [NoteEvent("agent.restarted", severity, None, {"cause": cause})]
+    return replace(room, run=run, restarts={**counts, cause: counts.get(cause, 0) + 1}), notes
 
 
 def _message(room: Room, message: MessageReceived, site: str) -> Result:
@@ -201,7 +233,18 @@ def _message(room: Room, message: MessageReceived, site: str) -> Result:
 
 def _count(room: Room, event: Event, now: Now, self: Self) -> Result:
     """Keep the eye on the right camera, and its frames in the window."""
-    node, reason = _camera(room, self)
+    busy = cameras.still_busy(room.busy, room.checks, room.power.state in COUNTED_WHILE)
+    room, commands, trouble = _watch(replace(room, busy=busy), event, now, self)
+    if trouble == "busy" and room.watched is not None:
+        # Another program has it: the other camera, where there is one, is tried in the same step.
+        room, more, _ = _watch(replace(room, busy=room.busy | {room.watched}), event, now, self)
+        commands += more
+    return room, commands
+
+
+def _watch(room: Room, event: Event, now: Now, self: Self) -> tuple[Room, list[Command], str | None]:
+    name, reason = _camera(room, self)
+    node = None if name is None else room.checks.of(name).node
     outcome = eye_watch.handle(room.eye, event, node, now.mono_s, self.config)
     estimator = room.estimator
     if node is None:
@@ -212,36 +255,51 @@ def _count(room: Room, event: Event, now: Now, self: Self) -> Result:
         estimator = estimator if again else headcount.fail(estimator, outcome.trouble)
     elif isinstance(event, FrameSeen) and outcome.eye.running and event.watch == outcome.eye.watch:
         estimator = headcount.add_frame(estimator, event, self.config.headcount)
-    return replace(room, eye=outcome.eye, estimator=estimator), outcome.commands
+    return replace(room, eye=outcome.eye, estimator=estimator, watched=name), outcome.commands, outcome.trouble
 
 
 def _camera(room: Room, self: Self) -> tuple[str | None, str]:
-    """The node of the camera to watch, or None and why there is none."""
+    """The check of the camera to watch, or None and why there is none."""
+    camera = self.config.camera
     if room.stopping:
         return None, "stopped"
     if room.power.state not in COUNTED_WHILE:
         return None, "room_off"
-    if not self.config.camera.check:
+    if not camera.check:
         return None, "no_camera"
-    for name in (self.config.camera.check, self.config.camera.fallback):
-        state = room.checks.of(name)
-        if state.state == "ok":
-            return state.node, ""
-    return None, "starting" if room.checks.of(self.config.camera.check).state == "unknown" else "missing"
+    name = cameras.chosen(camera, room.checks, room.busy)
+    return name, "starting" if room.checks.of(camera.check).state == "unknown" else "missing"
 
 
-def _say(room: Room, event: Event, now: Now, self: Self) -> Result:
+def _check(room: Room, count_reason: str | None, now: Now, self: Self) -> tuple[Room, list[NoteEvent]]:
+    """Look whether the room is fit for a conference."""
+    on_fallback = room.watched is not None and room.watched != self.config.camera.check
+    facts = Facts(
+        power=room.power,
+        checks=room.checks,
+        count_reason=count_reason,
+        health=room.health,
+        files_are_broken=room.files_are_broken,
+        is_synced=now.synced,
+        busy=room.busy,
+        on_fallback=on_fallback,
+    )
+    after = readiness.handle(room.readiness, checkup.findings(facts, self.config, now.mono_s), now.mono_s)
+    return replace(room, readiness=after), reports.device_moved(room.readiness, after)
+
+
+def _say(room: Room, event: Event, count: Headcount, now: Now, self: Self) -> Result:
     if isinstance(event, HealthRead):
         room = replace(room, reports=reports.said_nothing(room.reports, "health"))
     beat = now.mono_s >= room.reports.beat_s
     all_again = room.say_all or isinstance(event, LinkUp)
-    said, publications = reports.due(room.reports, _live(room, now, self), now.mono_s, self, all_again)
+    said, publications = reports.due(room.reports, _live(room, count, now, self), now.mono_s, self, all_again)
     # The lines are read at the heartbeat: a chip that vanished tells nobody by itself.
     asks: list[Command] = [*([ReadHealth()] if beat or all_again else []), *([ReadRelays()] if beat else [])]
     return replace(room, reports=said), [*publications, *asks]
 
 
-def _live(room: Room, now: Now, self: Self) -> dict[str, FromSite]:
+def _live(room: Room, count: Headcount, now: Now, self: Self) -> dict[str, FromSite]:
     state: Literal["running", "stopped"] = "stopped" if room.stopping else "running"
     live: dict[str, FromSite] = {}
     if room.connection:  # before the first connection there is no number to give, and nobody to hear it
@@ -249,16 +307,18 @@ def _live(room: Room, now: Now, self: Self) -> dict[str, FromSite]:
     live |= {
         "about": reports.about(now, self, room.eye),
         "power": reports.power(now, self, room.power, schedule.is_live(room.conference, now)),
-        "headcount": reports.headcount_payload(now, self, room.estimator, room.eye, room.conference, room.recounts),
+        "headcount": count,
+        "readiness": reports.readiness(now, self, room.readiness),
     }
     if room.health:
-        live["health"] = reports.health(now, self, room.health, room.power.finger)
+        live["health"] = reports.health(now, self, room.health, room.power.finger, room.restarts)
     return live
 
 
 def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
     """What is new for the disk: facts that changed, and events."""
     facts = {memory.CONFERENCE: memory.text_of(room.conference), memory.SCHEDULED: memory.text_of(room.scheduled)}
+    facts |= {memory.RUN: memory.text_of(room.run), memory.RESTARTS: memory.text_of(room.restarts)}
     told, changed = room.told, list[NoteEvent]()
     if not self.stands_in:  # a stand-in for the room's own config says nothing about the room's power
         kept = memory.of(room.power, self.boot_id)
@@ -270,9 +330,9 @@ def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
     return replace(room, keeper=keeper, told=told), orders
 
 
-def _show(room: Room, self: Self) -> Result:
+def _show(room: Room) -> Result:
     identify = room.identify_until_s is not None
-    wanted = lamp.show(room.power, room.checks, self.config, room.files_are_broken, identify)
+    wanted = lamp.show(room.power, room.readiness.is_well, room.files_are_broken, identify)
     if wanted == room.led:
         return room, []
     return replace(room, led=wanted), [wanted]

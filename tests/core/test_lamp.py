@@ -6,21 +6,15 @@ import pytest
 
 from agent.core import lamp
 from agent.core.button import Finger
-from agent.core.checks import Checks, CheckState
 from agent.core.commands import ShowLed
-from agent.core.config import RoomConfig
-from agent.core.parse import build
 from agent.core.power import Power
 
-CHECK = {"name": "codec-answers", "kind": "tcp", "address": "192.0.2.20:5060"}
 DOWN = Finger(is_down=True, hold_counts=True)
 NOTICE = Finger(notice_until_s=9.0)
-FAILED = Checks({"codec-answers": CheckState("failed", "unreachable")})
 
 
-def shown(power: Power, checks: Checks = Checks(), broken: bool = False, identify: bool = False, **check: Any) -> Any:
-    config = build(RoomConfig, {"checks": [{**CHECK, **check}]})
-    led = lamp.show(power, checks, config, broken, identify)
+def shown(power: Power, is_well: bool = True, broken: bool = False, identify: bool = False) -> Any:
+    led = lamp.show(power, is_well, broken, identify)
     return led.pattern if led.count == 0 else led
 
 
@@ -43,18 +37,10 @@ def test_a_broken_file_shows_only_where_nothing_is_under_way(state: Any, is_hidd
     assert (shown(Power(state), broken=True) == "broken") != is_hidden
 
 
-@pytest.mark.parametrize(
-    ("checks", "required", "pattern"),
-    [
-        (FAILED, True, "warning"),
-        (FAILED, False, "ready"),
-        (Checks(), True, "ready"),
-        (Checks({"codec-answers": CheckState("ok")}), True, "ready"),
-    ],
-)
-def test_a_required_check_that_fails_is_a_warning(checks: Checks, required: bool, pattern: str) -> None:
-    assert shown(Power("on"), checks, required=required) == pattern
-    assert shown(Power("off"), checks, required=required) == "off"
+def test_a_room_that_is_on_and_not_well_is_a_warning() -> None:
+    assert shown(Power("on"), is_well=False) == "warning"
+    assert shown(Power("off"), is_well=False) == "off"
+    assert shown(Power("starting"), is_well=False) == "starting"
 
 
 @pytest.mark.parametrize(

@@ -217,8 +217,8 @@ def test_a_frame_from_a_moment_ahead_has_no_negative_age() -> None:
 
 def test_health_has_null_for_a_figure_that_is_not_known_and_no_key_for_one_that_does_not_apply() -> None:
     figures: dict[str, Any] = {"cpu_share": 0.5, "temperature_c": None}
-    pressed = {"button_presses": 5, "ghost_presses": 2}
-    said = reports.health(NOW, SELF, figures, Finger(presses=5, ghosts=2))
+    pressed = {"button_presses": 5, "ghost_presses": 2, "restarts": {"power": 3}}
+    said = reports.health(NOW, SELF, figures, Finger(presses=5, ghosts=2), {"power": 3})
     assert document(said) == {**COMMON, **figures, **pressed}
 
 

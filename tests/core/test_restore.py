@@ -7,7 +7,7 @@ import pytest
 from agent.core import memory, restore
 from agent.core.commands import SetRelay
 from agent.core.config import PowerSection
-from agent.core.events import LoadState, Memory, Started
+from agent.core.events import LoadState, Memory, Started, Stopping
 from agent.core.memory import PowerMemory
 from agent.core.parse import build
 from agent.core.power import Power
@@ -185,7 +185,37 @@ def test_the_room_of_before_a_power_cut_comes_up_in_order() -> None:
     after.wait(LONGEST_OFF_S)
     assert after.orders == [(0, "codec", True), (2, "display", True), (4, "amplifier", True)]
     assert after.said["power"]["by"] == "restore"
-    assert [each["detail"]["state"] for each in after.history] == ["starting", "on"]
+    changes = [each["detail"]["state"] for each in after.history if each["kind"] == "power.changed"]
+    assert changes == ["starting", "on"]
+
+
+@pytest.mark.parametrize(
+    ("boot_id", "version", "in_order", "alive_ago_s", "cause"),
+    [
+        ("boot-2", "0.1.0", False, None, "power"),
+        ("boot-1", "0.2.0", True, 1.0, "upgrade"),
+        ("boot-1", "0.1.0", True, 1.0, "stop"),
+        ("boot-1", "0.1.0", False, 2.0, "crash"),
+        ("boot-1", "0.1.0", False, 22.0, "watchdog"),
+    ],
+)
+def test_restarts_are_counted_by_cause_and_said(
+    boot_id: str, version: str, in_order: bool, alive_ago_s: float | None, cause: str
+) -> None:
+    rig = Rig(room_config(power=PLAIN))
+    rig.start()
+    if in_order:
+        rig.do(Stopping())
+    facts = dict(rig.facts)
+    for times in (1, 2):
+        after = Rig(rig.config, boot_id=boot_id, version=version)
+        after.now_s = 9000.0
+        alive_s = None if alive_ago_s is None else after.now_s - alive_ago_s
+        loads = dict.fromkeys(NAMES, "off")
+        after.do(Started(loads, memory=Memory(facts=facts), alive_s=alive_s, watchdog_s=20.0))  # type: ignore[arg-type]
+        assert after.said["health"]["restarts"] == {cause: times}
+        assert (after.history[0]["kind"], after.history[0]["detail"]) == ("agent.restarted", {"cause": cause})
+        facts = {**after.facts, "run": facts["run"]}
 
 
 def test_a_cut_in_the_middle_of_a_stop_leaves_the_room_off() -> None:
@@ -209,4 +239,4 @@ def test_a_room_file_that_is_broken_at_one_start_costs_no_memory() -> None:
     broken.start(Memory(facts=dict(rig.facts)))
     broken.wait(100)
     assert broken.facts.get("power", rig.facts["power"]) == rig.facts["power"]
-    assert broken.history == []
+    assert [each["kind"] for each in broken.history] == ["agent.restarted"]

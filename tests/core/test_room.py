@@ -107,7 +107,7 @@ def test_from_the_press_to_the_headcount_and_through_an_unplugged_camera() -> No
 
     commands = rig.do(UsbChanged(()))
     assert only(StopEye, commands) == [StopEye()]
-    assert topics(commands) == ["headcount"]
+    assert topics(commands) == ["headcount", "readiness"]
     found = rig.said["headcount"]
     assert (found["value"], found["state"], found["reason"], found["seen"]) == (None, "unknown", "missing", None)
     assert rig.said["power"]["state"] == "on"
@@ -216,7 +216,7 @@ def test_an_eye_that_lives_but_sees_no_frame_makes_the_count_unknown() -> None:
 def test_a_picture_that_shows_nothing_is_said_at_once(what: dict[str, float], reason: str) -> None:
     rig = counting()
     rig.wait(1)
-    assert topics(rig.do(frame(rig.now_s, 8, **what))) == ["headcount"]
+    assert topics(rig.do(frame(rig.now_s, 8, **what))) == ["headcount", "readiness"]
     assert (rig.said["headcount"]["value"], rig.said["headcount"]["reason"]) == (None, reason)
 
 
@@ -290,7 +290,7 @@ def test_there_is_no_status_before_a_connection_has_a_number(event: Event) -> No
     rig.start()
     rig.wait(31)
     rig.do(event)
-    assert set(rig.said) == {"about", "power", "headcount", "health"}
+    assert set(rig.said) == {"about", "power", "headcount", "readiness", "health"}
 
 
 def test_the_figures_of_the_box_are_said_once_for_every_time_they_are_read() -> None:
@@ -311,7 +311,7 @@ def test_a_heartbeat_says_everything_again_and_reads_the_box() -> None:
         assert topic not in rig.said
     commands = rig.wait(0.001)
     assert ReadHealth() in commands
-    assert set(rig.said) == {"status", "about", "power", "headcount", "health"}
+    assert set(rig.said) == {"status", "about", "power", "headcount", "readiness", "health"}
     assert {name: rig.said["health"][name] for name in FIGURES} == FIGURES
     assert rig.room.reports.beat_s == beat_s + 30
 
@@ -323,7 +323,7 @@ def test_a_link_that_comes_up_is_told_everything_with_status_first() -> None:
     commands = rig.do(LinkUp(17))
     assert topics(commands)[0] == "status"
     assert rig.said["status"]["connection"] == 17
-    assert set(rig.said) == {"status", "about", "power", "headcount", "health"}
+    assert set(rig.said) == {"status", "about", "power", "headcount", "readiness", "health"}
     assert all(each.retain for each in only(Publish, commands))
 
 

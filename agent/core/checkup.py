@@ -1,0 +1,159 @@
+"""What is found when one looks whether this room is fit for a conference: each check of the config, and those that
+every room has. Raw: as of this moment, without damping (``core/readiness.py``).
+
+The names of the built-in ones have a dot, which no check of a config may have: ``room.power``, ``camera.picture``,
+``camera.counting``, ``box.clock``, ``box.disk``, ``box.temperature``, ``box.supply``, ``box.memory``, ``box.files``.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent.core.checks import Checks
+from agent.core.config import CheckSection, RoomConfig
+from agent.core.power import Power
+
+Group = Literal["connect", "display", "audio", "power", "box"]
+State = Literal["ok", "warning", "failed", "unknown"]
+
+# A probe knocks every five seconds and waits three; one that has said nothing for so long is no answer any more.
+ANSWER_HOLDS_S = 60.0
+# Below the first a log and a config still fit; below the second nothing may.
+DISK_LOW_BYTES, DISK_FULL_BYTES = 500_000_000, 50_000_000
+# The firmware of a Raspberry Pi slows its processor down from 80 °C. Source: raspberrypi.com documentation,
+# "Frequency management and thermal control".
+HOT_C = 80.0
+MEMORY_LOW_SHARE = 0.1
+
+NETWORK_KINDS = ("tcp", "ping")
+# Reasons of the headcount that speak of the picture, and how bad each is; the others leave it unknown or fine.
+PICTURE: dict[str, State] = {
+    "dark": "failed",
+    "frozen": "failed",
+    "no_frames": "failed",
+    "bad_frame": "failed",
+    "not_permitted": "failed",
+    "busy": "warning",
+    "too_many_faces": "warning",
+}
+COUNTING: dict[str, State] = dict.fromkeys(
+    ("no_model", "model_refused", "no_opencv", "unreadable", "eye_ended", "eye_silent"), "failed"
+)
+NOT_LOOKING = {"room_off", "stopped", "starting", "missing"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check now. ``kind`` is what it looks at, for the advice: a config's kind, or the built-in one's name."""
+
+    name: str
+    kind: str
+    group: Group
+    required: bool
+    state: State
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the room knows of itself; ``count_reason`` is why the headcount is none, or in doubt.
+
+    ``busy`` are checks of cameras that another program has; ``on_fallback``: the spare camera counts.
+    """
+
+    power: Power
+    checks: Checks
+    count_reason: str | None
+    health: dict[str, Any]
+    files_are_broken: bool
+    is_synced: bool
+    busy: frozenset[str] = frozenset()
+    on_fallback: bool = False
+
+
+def findings(facts: Facts, config: RoomConfig, now_s: float) -> tuple[Finding, ...]:
+    """Every check, the config's first and in its order. Pure."""
+    own = [_configured(check, facts, now_s) for check in config.checks]
+    return (*own, _power(facts.power), *_camera(facts, config), *_box(facts))
+
+
+def _configured(check: CheckSection, facts: Facts, now_s: float) -> Finding:
+    seen = facts.checks.of(check.name)
+    state: State = "warning" if seen.state == "ok" and seen.reason else seen.state
+    reason = seen.reason
+    if check.kind in NETWORK_KINDS and state != "unknown" and now_s - seen.seen_s > ANSWER_HOLDS_S:
+        state, reason = "unknown", "no_answer"
+    if check.kind in NETWORK_KINDS and state == "failed" and facts.power.state != "on":
+        state, reason = "unknown", "room_off"  # what has no power does not answer, and need not
+    if state == "ok" and check.name in facts.busy:
+        state, reason = "warning", "busy"  # whatever streams from it may be the conference itself: nothing is wrong
+    return Finding(check.name, check.kind, check.group, check.required, state, reason)
+
+
+def _power(power: Power) -> Finding:
+    state: State = "ok"
+    reason: str | None = None
+    match power.state:
+        case "off" | "stopping":
+            state, reason = "failed", "room_off"
+        case "starting":
+            state, reason = "unknown", "starting"
+        case "fault":
+            state, reason = "failed", (power.reason or "fault").partition(":")[0]
+        case "on" if power.apart:
+            state, reason = "warning", "load_off"
+    return Finding("room.power", "room.power", "power", True, state, reason)
+
+
+def _camera(facts: Facts, config: RoomConfig) -> list[Finding]:
+    """The picture and the counting; a room without a camera has neither."""
+    check = config.check(config.camera.check)
+    if check is None:
+        return []
+    why = facts.count_reason
+    picture, counting = PICTURE.get(why or "", "ok"), COUNTING.get(why or "", "ok")
+    if why in NOT_LOOKING or counting != "ok":
+        picture = "unknown"
+    if why in NOT_LOOKING:
+        counting = "unknown"
+    if picture == "ok" and facts.on_fallback:
+        picture, why = "warning", "fallback"
+    of_picture, of_counting = (why if state != "ok" else None for state in (picture, counting))
+    return [
+        Finding("camera.picture", "camera.picture", "display", check.required, picture, of_picture),
+        Finding("camera.counting", "camera.counting", "box", False, counting, of_counting),
+    ]
+
+
+def _box(facts: Facts) -> list[Finding]:
+    """The box itself. Optional all of them: a hot box still carries the conference. What is not known is left out."""
+    health = facts.health
+    warnings = {
+        "clock": "clock_unsynced" if not facts.is_synced else None,
+        "files": "files_broken" if facts.files_are_broken else None,
+    }
+    found = [_optional(name, "box", reason) for name, reason in warnings.items()]
+    if health.get("disk_read_only") or health.get("disk_free_bytes") is not None:
+        found.append(_disk(health))
+    if (temperature_c := health.get("temperature_c")) is not None:
+        found.append(_optional("temperature", "box", "hot" if temperature_c >= HOT_C else None))
+    if health.get("undervoltage") is not None:
+        slow = "throttled" if health.get("throttled") else None
+        found.append(_optional("supply", "power", "undervoltage" if health["undervoltage"] else slow))
+    total, used = health.get("memory_total_bytes"), health.get("memory_used_bytes")
+    if total and used is not None:
+        found.append(_optional("memory", "box", "memory_low" if 1 - used / total < MEMORY_LOW_SHARE else None))
+    return found
+
+
+def _disk(health: dict[str, Any]) -> Finding:
+    free = health.get("disk_free_bytes")
+    if health.get("disk_read_only"):
+        return Finding("box.disk", "box.disk", "box", False, "failed", "read_only")
+    if free is not None and free < DISK_FULL_BYTES:
+        return Finding("box.disk", "box.disk", "box", False, "failed", "disk_full")
+    return _optional("disk", "box", "disk_low" if free is not None and free < DISK_LOW_BYTES else None)
+
+
+def _optional(name: str, group: Group, reason: str | None) -> Finding:
+    full = f"box.{name}"
+    return Finding(full, full, group, False, "warning" if reason else "ok", reason)

@@ -1,0 +1,196 @@
+"""agent/core/checkup.py: what each fact means for a room's fitness, as tables."""
+
+from typing import Any
+
+import pytest
+
+from agent.core import checkup
+from agent.core.advice import SENTENCES, advice
+from agent.core.checks import Checks, CheckState
+from agent.core.checkup import COUNTING, NOT_LOOKING, PICTURE, Facts, Finding
+from agent.core.config import RoomConfig
+from agent.core.headcount import FORGETS
+from agent.core.parse import build
+from agent.core.power import Power
+
+NOW_S = 5000.0
+CONFIG = build(
+    RoomConfig,
+    {
+        "checks": [
+            {"name": "codec", "kind": "tcp", "address": "192.0.2.20:5060"},
+            {"name": "gateway", "kind": "ping", "address": "192.0.2.1", "required": False},
+            {"name": "camera-main", "kind": "usb-camera", "usb": "046d:085e", "group": "display"},
+            {"name": "mic-table", "kind": "usb-microphone", "usb": "046d:0a44", "group": "audio"},
+        ],
+        "camera": {"check": "camera-main"},
+    },
+)
+ON = Power("on", loads={"codec": "on"})
+ALL_WELL = {"disk_free_bytes": 8e9, "temperature_c": 50.0, "undervoltage": False, "throttled": False}
+ALL_WELL |= {"memory_used_bytes": 3e8, "memory_total_bytes": 1e9, "disk_read_only": False}
+
+
+def seen(state: Any = "ok", reason: str | None = None, ago_s: float = 1.0, is_live: bool = True) -> CheckState:
+    return CheckState(state, reason, NOW_S - 100, NOW_S - ago_s, is_live=is_live)
+
+
+def found(
+    power: Power = ON,
+    count_reason: str | None = None,
+    health: dict[str, Any] | None = None,
+    broken: bool = False,
+    synced: bool = True,
+    config: RoomConfig = CONFIG,
+    **checks: CheckState,
+) -> dict[str, Finding]:
+    by_name = {name.replace("_", "-"): state for name, state in checks.items()}
+    facts = Facts(power, Checks(by_name), count_reason, ALL_WELL if health is None else health, broken, synced)
+    return {each.name: each for each in checkup.findings(facts, config, NOW_S)}
+
+
+def test_the_configs_checks_come_first_and_in_its_order_with_its_groups() -> None:
+    every = list(found().values())
+    assert [(each.name, each.group, each.required) for each in every] == [
+        ("codec", "connect", True),
+        ("gateway", "connect", False),
+        ("camera-main", "display", True),
+        ("mic-table", "audio", True),
+        ("room.power", "power", True),
+        ("camera.picture", "display", True),
+        ("camera.counting", "box", False),
+        ("box.clock", "box", False),
+        ("box.files", "box", False),
+        ("box.disk", "box", False),
+        ("box.temperature", "box", False),
+        ("box.supply", "power", False),
+        ("box.memory", "box", False),
+    ]
+
+
+def test_no_check_of_a_config_can_have_the_name_of_a_built_in_one() -> None:
+    check = {"kind": "ping", "address": "192.0.2.1"}
+    for name in set(found()) - {check.name for check in CONFIG.checks}:
+        with pytest.raises(ValueError, match="name"):
+            build(RoomConfig, {"checks": [{**check, "name": name}]})
+
+
+@pytest.mark.parametrize(
+    ("state", "power", "ago_s", "expected"),
+    [
+        (seen(), ON, 1, ("ok", None)),
+        (seen("failed", "unreachable"), ON, 1, ("failed", "unreachable")),
+        (seen("failed", "unreachable"), Power("off"), 1, ("unknown", "room_off")),
+        (seen("failed", "unreachable"), Power("starting"), 1, ("unknown", "room_off")),
+        (seen(), Power("off"), 1, ("ok", None)),
+        (seen(), ON, 61, ("unknown", "no_answer")),
+        (CheckState(), ON, 1, ("unknown", None)),
+    ],
+)
+def test_what_a_network_check_says(state: CheckState, power: Power, ago_s: float, expected: Any) -> None:
+    from dataclasses import replace
+
+    state = state if state == CheckState() else replace(state, seen_s=NOW_S - ago_s)
+    codec = found(power, codec=state)["codec"]
+    assert (codec.state, codec.reason) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (seen("failed", "missing", ago_s=9999), ("failed", "missing")),
+        (seen(ago_s=9999), ("ok", None)),
+        (seen("ok", "muted"), ("warning", "muted")),
+        (seen("ok", "also_a_keyboard"), ("warning", "also_a_keyboard")),
+    ],
+)
+@pytest.mark.parametrize("power", [ON, Power("off")])
+def test_what_the_bus_says_holds_also_while_the_room_is_off(state: CheckState, expected: Any, power: Power) -> None:
+    microphone = found(power, mic_table=state)["mic-table"]
+    assert (microphone.state, microphone.reason) == expected
+
+
+@pytest.mark.parametrize(
+    ("power", "expected"),
+    [
+        (Power("off"), ("failed", "room_off")),
+        (Power("stopping"), ("failed", "room_off")),
+        (Power("starting"), ("unknown", "starting")),
+        (ON, ("ok", None)),
+        (Power("on", apart=frozenset({"codec"})), ("warning", "load_off")),
+        (Power("fault", reason="not_proven: codec"), ("failed", "not_proven")),
+        (Power("fault", reason="relay_failed"), ("failed", "relay_failed")),
+    ],
+)
+def test_what_the_power_says(power: Power, expected: Any) -> None:
+    finding = found(power)["room.power"]
+    assert (finding.state, finding.reason) == expected
+
+
+@pytest.mark.parametrize(
+    ("why", "picture", "counting"),
+    [
+        (None, ("ok", None), ("ok", None)),
+        ("few_samples", ("ok", None), ("ok", None)),
+        ("settling", ("ok", None), ("ok", None)),
+        ("dark", ("failed", "dark"), ("ok", None)),
+        ("frozen", ("failed", "frozen"), ("ok", None)),
+        ("busy", ("warning", "busy"), ("ok", None)),
+        ("missing", ("unknown", "missing"), ("unknown", "missing")),
+        ("room_off", ("unknown", "room_off"), ("unknown", "room_off")),
+        ("starting", ("unknown", "starting"), ("unknown", "starting")),
+        ("no_model", ("unknown", "no_model"), ("failed", "no_model")),
+        ("eye_silent", ("unknown", "eye_silent"), ("failed", "eye_silent")),
+    ],
+)
+def test_what_the_picture_says(why: str | None, picture: Any, counting: Any) -> None:
+    every = found(count_reason=why)
+    assert (every["camera.picture"].state, every["camera.picture"].reason) == picture
+    assert (every["camera.counting"].state, every["camera.counting"].reason) == counting
+
+
+def test_a_room_without_a_camera_has_no_picture() -> None:
+    every = found(config=RoomConfig(), count_reason="no_camera")
+    assert not [name for name in every if name.startswith("camera")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "expected"),
+    [
+        ({"disk_free_bytes": 4e8}, "box.disk", ("warning", "disk_low")),
+        ({"disk_free_bytes": 4e7}, "box.disk", ("failed", "disk_full")),
+        ({"disk_read_only": True}, "box.disk", ("failed", "read_only")),
+        ({"disk_read_only": True, "disk_free_bytes": None}, "box.disk", ("failed", "read_only")),
+        ({"temperature_c": 80.0}, "box.temperature", ("warning", "hot")),
+        ({"undervoltage": True}, "box.supply", ("warning", "undervoltage")),
+        ({"throttled": True}, "box.supply", ("warning", "throttled")),
+        ({"memory_used_bytes": 9.5e8}, "box.memory", ("warning", "memory_low")),
+    ],
+)
+def test_what_the_box_says(changes: dict[str, Any], name: str, expected: Any) -> None:
+    finding = found(health={**ALL_WELL, **changes})[name]
+    assert (finding.state, finding.reason) == expected
+    assert found()[name].state == "ok"
+
+
+def test_what_a_box_does_not_tell_is_left_out() -> None:
+    every = found(health={"disk_free_bytes": None, "temperature_c": None, "undervoltage": None})
+    assert {name for name in every if name.startswith("box")} == {"box.clock", "box.files"}
+
+
+def test_the_clock_and_the_files_warn() -> None:
+    every = found(broken=True, synced=False)
+    assert (every["box.clock"].reason, every["box.files"].reason) == ("clock_unsynced", "files_broken")
+
+
+def test_every_reason_that_is_looked_for_has_advice_in_both_languages() -> None:
+    reasons = [("camera.picture", each) for each in PICTURE] + [("camera.counting", each) for each in COUNTING]
+    for kind, reason in reasons:
+        assert advice(kind, reason, "vi") != advice(kind, reason, "en")
+    assert all(vi and en and vi != en and vi.endswith(".") and en.endswith(".") for vi, en in SENTENCES.values())
+    assert advice("tcp", None, "vi") is None
+    assert advice("tcp", "<b>", "vi") is None
+
+
+def test_why_nobody_looks_is_known_by_the_headcounts_own_words() -> None:
+    assert FORGETS - {"no_camera"} <= NOT_LOOKING
