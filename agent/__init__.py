@@ -7,7 +7,7 @@ The rooms of this house; ``tests/test_architecture.py`` guards who may import wh
 ``adapters``      touch the broker, the disk, systemd and processes; they never decide
 ``console``       what people see: the command line, the live table, the demo
 ``runtime``       the one loop that owns the state: inbox, core, handlers, deadlines
-``bootstrap``     the composition root: the only module that names concrete parts; ``eye_bootstrap`` the eye's
+``bootstrap``     the composition root: names concrete parts; ``eye_bootstrap`` is the eye's, ``doctor`` the doctor's
 ``hw`` (package)  touches wires and device nodes; ``hw.eye`` is the counting process
 ================  ======================================================================================================
 """

@@ -34,6 +34,7 @@ class Commands(click.Group):
     LATER: ClassVar = {
         "aim": "agent.console.site_commands",
         "demo": "agent.console.cli",
+        "drill": "agent.console.drill",
         "identify": "agent.console.power_commands",
         "power": "agent.console.power_commands",
         "recount": "agent.console.site_commands",
@@ -90,6 +91,25 @@ def eye() -> int:
 
     set_up_logging()
     return run_eye()
+
+
+@cli.command()
+@click.option("--config", default="/etc/diemcau/agent.toml", show_default=True, help="Identity file to try.")
+@click.option("--state", default="/var/lib/diemcau", show_default=True, help="Folder for what must survive a reboot.")
+@click.option("--room", default=None, help="Room config of the very first start.  [default: /etc/diemcau/room.toml]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def doctor(config: str, state: str, room: str | None, as_json: bool) -> int:
+    """Kiểm tra hộp này / every check that a technician would make on this box; safe at any time, writes nothing.
+
+    With sudo it sees what the service's user may do. Exit code 1: something has failed.
+    """
+    from agent.adapters.files import is_there
+    from agent.console.examination import print_report
+    from agent.doctor import examine
+
+    default = Path("/etc/diemcau/room.toml")
+    room_file = Path(room) if room else default if is_there(default) else None
+    return print_report(examine(Path(config), Path(state), room_file), as_json)
 
 
 @cli.command()

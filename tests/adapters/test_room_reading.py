@@ -1,0 +1,41 @@
+"""The doctor's way to the room config finds what the agent's way finds, and leaves no trace."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.config_store import load_room
+from agent.adapters.room_reading import read_room
+
+GOOD, OTHER, BAD = '[site]\nname = "một"\n', '{"site": {"name": "hai"}}', '[sit]\n[power]\nrestore = "lst"\n'
+
+
+@pytest.mark.parametrize("last_good", [None, OTHER, "{", ""])
+@pytest.mark.parametrize("room_file", [None, GOOD, BAD, "missing"])
+def test_it_finds_what_the_agent_would_run(tmp_path: Path, last_good: str | None, room_file: str | None) -> None:
+    state, room = tmp_path / "state", tmp_path / "room.toml"
+    if last_good is not None:
+        state.mkdir()
+        (state / "room.json").write_text(last_good)
+    if room_file not in (None, "missing"):
+        room.write_text(str(room_file))
+    before = sorted(tmp_path.rglob("*"))
+    read = read_room(state, None if room_file is None else room)
+    assert sorted(tmp_path.rglob("*")) == before
+    copy = tmp_path / "copy"
+    if state.exists():
+        shutil.copytree(state, copy)
+    loaded = load_room(copy, None if room_file is None else room)
+    assert read.config == loaded.config
+    assert [problem.message for problem in read.problems] == [problem.message for problem in loaded.problems]
+    assert all(str(tmp_path) in str(problem) for problem in read.problems)
+
+
+def test_it_says_which_file_it_is(tmp_path: Path) -> None:
+    (tmp_path / "room.toml").write_text(GOOD)
+    assert read_room(tmp_path / "state", tmp_path / "room.toml").source == tmp_path / "room.toml"
+    (tmp_path / "room.json").write_text(OTHER)
+    read = read_room(tmp_path, tmp_path / "room.toml")
+    assert (read.source, read.read) == (tmp_path / "room.json", (tmp_path / "room.json",))
+    assert read_room(tmp_path / "state", None).source is None
