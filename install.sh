@@ -32,7 +32,7 @@ main() {
   read_arguments "$@"
   cd -- "$ROOT"
   provide_packages
-  provide_vm_packages
+  provide_test_packages
   provide_venv
   provide_python_packages
   provide_model
@@ -161,24 +161,29 @@ apt_install() {
   unless_dry rm -f "$OURS"
 }
 
-# For the tests in a virtual machine, where there can be one: tests/vm/image.py has the same conditions. Nothing else needs
-# these, so nobody is asked for a password, and without them those tests are skipped by name.
-provide_vm_packages() {
+# What only some tests need, as root on Debian: nobody is asked for a password for them, and without them they are skipped by
+# name. tests/vm/image.py has the same conditions for the virtual machine.
+provide_test_packages() {
+  wants_all_tests || return 0
+  command -v umockdev-wrapper >/dev/null || apt_softly umockdev gir1.2-umockdev-1.0 python3-gi
+  [[ $HOSTTYPE == x86_64 ]] || return 0
   local program missing=()
-  wants_vm || return 0
   for program in "${!VM_PACKAGES[@]}"; do
     command -v "$program" >/dev/null || missing+=("${VM_PACKAGES[$program]}")
   done
-  ((${#missing[@]})) || return 0
-  announce "Cài gói cho máy ảo / installing with apt, for the tests in a virtual machine: ${missing[*]}"
+  ((!${#missing[@]})) || apt_softly "${missing[@]}"
+}
+
+apt_softly() {
+  announce "Cài gói để kiểm tra / installing with apt, for some of the tests: $*"
   try apt-get update || say "apt-get update failed; going on with what apt knows"
   try env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600 \
-    "${missing[@]}" || say "That failed (see the end of $LOG): there is no virtual machine"
+    "$@" || say "That failed (see the end of $LOG): the tests that need these are skipped"
 }
 
 # Whoever names tests gets them run with what is there.
-wants_vm() {
-  [[ $MODE == test && $EUID == 0 && $HOSTTYPE == x86_64 ]] && grep -qs '^ID=debian$' /etc/os-release || return 1
+wants_all_tests() {
+  [[ $MODE == test && $EUID == 0 ]] && grep -qs '^ID=debian$' /etc/os-release || return 1
   ((${#ARGS[@]} == 0)) || [[ " ${ARGS[*]} " == *" --vm "* || " ${ARGS[*]} " == *" --full "* ]]
 }
 
