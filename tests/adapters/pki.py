@@ -24,7 +24,11 @@ class Authority:
         self.pem = folder / f"{name}.pem"
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = self._builder(subject, subject, self._key, from_days, to_days)
+        # Python 3.13 asks of a certificate what RFC 5280 does: key identifiers, and what an authority's key is for.
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        builder = builder.add_extension(_signs_certificates(), critical=True)
+        own = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        builder = builder.add_extension(own, critical=False)
         self._certificate = builder.sign(self._key, hashes.SHA256())
         self.pem.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -42,6 +46,8 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = self._builder(subject, self._certificate.subject, key, from_days, to_days)
+        issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = builder.add_extension(issuer_key, critical=False)
         if use is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
         if host:
@@ -71,6 +77,12 @@ class Authority:
             .not_valid_before(now + timedelta(days=from_days))
             .not_valid_after(now + timedelta(days=to_days))
         )
+
+
+def _signs_certificates() -> x509.KeyUsage:
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    others = dict.fromkeys((*names, "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(key_cert_sign=True, crl_sign=True, **others)
 
 
 def _host(host: str) -> x509.GeneralName:
