@@ -39,11 +39,10 @@ CUTS = [Cut("last", "on", "on"), Cut("off", "on", "off"), Cut("on", "off", "on")
 def bring(box: Box, cut: Cut) -> str:
     """The room as it is before the cut; gives the agent's session."""
     box.begin(room(restore=cut.restore))
-    # A new box knows of no last state: with `on` it comes up, else it stays off.
-    state = "on" if cut.restore == "on" else "off"
     with listening(box) as ear:
-        said = ear.wait("/power", lambda document: document["state"] == state, "of a new box")
-        if state != cut.was:
+        # A new box knows of no last state: with `on` it comes up if the machine has just booted, else it stays off.
+        said = ear.wait("/power", lambda document: document["state"] in ("on", "off"), "of a new box")
+        if said["state"] != cut.was:
             box.press(for_s=0.12 if cut.was == "on" else HOLD_S + 0.5)
             ear.wait("/power", lambda document: document["state"] == cut.was, "after the button")
     session: str = said["session"]
