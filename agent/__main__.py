@@ -96,7 +96,7 @@ def eye() -> int:
 @cli.command()
 @click.option("--config", default="/etc/diemcau/agent.toml", show_default=True, help="Identity file to try.")
 @click.option("--state", default="/var/lib/diemcau", show_default=True, help="Folder for what must survive a reboot.")
-@click.option("--room", default=None, help="Room config of the very first start.  [default: /etc/diemcau/room.toml]")
+@click.option("--room", default=None, help="Room config to try.  [default: the one that the agent would start with]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def doctor(config: str, state: str, room: str | None, as_json: bool) -> int:
     """Kiểm tra hộp này / every check that a technician would make on this box; safe at any time, writes nothing.
@@ -109,7 +109,7 @@ def doctor(config: str, state: str, room: str | None, as_json: bool) -> int:
 
     default = Path("/etc/diemcau/room.toml")
     room_file = Path(room) if room else default if is_there(default) else None
-    return print_report(examine(Path(config), Path(state), room_file), as_json)
+    return print_report(examine(Path(config), Path(state), room_file, is_tried=room is not None), as_json)
 
 
 @cli.command()

@@ -26,17 +26,18 @@ class RoomRead:
     read: tuple[Path, ...]
 
 
-def read_room(state: Path, room_file: Path | None) -> RoomRead:
+def read_room(state: Path, room_file: Path | None, is_tried: bool = False) -> RoomRead:
     """Find the room config that would run.
 
     Args:
         state: The state folder.
         room_file: The room config of the very first start; None: there is none.
+        is_tried: This file is meant, whatever the agent would start with.
 
     Thread: any. Never raises; what cannot be read is a problem.
     """
     last_good = state / LAST_GOOD
-    candidates = [last_good] if is_there(last_good) else []
+    candidates = [last_good] if is_there(last_good) and not is_tried else []
     candidates += [room_file] if room_file is not None else []
     problems: tuple[Problem, ...] = ()
     for number, path in enumerate(candidates):

@@ -68,8 +68,8 @@ class Score:
         detectors = ", ".join(sorted({detector for _, _, detector in self.last.values()}))
         share = f" ({wrong / people:.1%})" if people else ""
         return (
-            f"Mạng đếm / counted by: {detectors}. Điểm cầu / sites counted: {len(self.last)}/{sites}. "
-            f"Sai số / error: {wrong} trên / of {people} người / people{share}."
+            f"Mô hình đếm / counted by: {detectors}. Điểm cầu / sites counted: {len(self.last)}/{sites}. "
+            f"Sai số {wrong}/{people} người / {wrong} of {people} people wrong{share}."
         )
 
 

@@ -38,8 +38,17 @@ class SiteId(click.types.StringParamType):
 
 
 def broker_of(url: str | None, centre: str) -> "BrokerSection":
-    """The broker by its address, or else by the centre's file. Raises ConfigError."""
+    """The broker by its address, or else by the centre's file. Raises ConfigError, or click's error for the address."""
     from agent.adapters.config_store import load_centre
+    from agent.adapters.files import is_there
+    from agent.core.errors import ConfigError
     from agent.core.identity import broker_at
 
-    return broker_at(url) if url else load_centre(Path(centre)).broker
+    if not url:
+        if centre == CENTRE and not is_there(Path(centre)):
+            raise click.UsageError(f"which broker? Name it with --broker URL, or write {centre}.")
+        return load_centre(Path(centre)).broker
+    try:
+        return broker_at(url)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error

@@ -73,7 +73,7 @@ COMMAND_REASON = {
 }
 VERDICT = {
     "go": ("sẵn sàng", "go"),
-    "no-go": ("chưa được", "no-go"),
+    "no-go": ("chưa sẵn sàng", "no-go"),
     "unknown": ("chưa rõ", "unknown"),
 }
 SILENCE = {

@@ -125,7 +125,7 @@ def _released(finger: Finger, found: Situation, now_s: float) -> Touch:
     if found.state == "fault" and finger.tap_retries:
         return Touch(up, "on")
     if found.state == "on" and finger.tap_says and found.locked:
-        return _locked(up, now_s, LOCKED_NOTICE_S)
+        return _locked(up, now_s, LOCKED_NOTICE_S, "locked", "a conference is live; only two holds switch off")
     return Touch(up)
 
 
@@ -140,15 +140,16 @@ def _held(finger: Finger, found: Situation, now_s: float, section: ButtonSection
     if found.locked and finger.again_until_s is None:
         # The second hold has to begin within that time, and is noticed when it has been long enough.
         again_s = HOLD_AGAIN_WITHIN_S + section.hold_s
-        return _locked(replace(finger, again_until_s=now_s + again_s), now_s, again_s)
+        finger = replace(finger, again_until_s=now_s + again_s)
+        return _locked(finger, now_s, again_s, "hold_again", "a conference is live: let go, then hold once more")
     return Touch(replace(finger, again_until_s=None, notice_until_s=None), "off")
 
 
-def _locked(finger: Finger, now_s: float, notice_s: float) -> Touch:
+def _locked(finger: Finger, now_s: float, notice_s: float, reason: str, sentence: str) -> Touch:
     # A tap between the two holds must not shorten the time that the lamp shows for the second.
     notice_until_s = max(now_s + notice_s, finger.notice_until_s or 0.0)
     finger = replace(finger, notice_until_s=notice_until_s)
-    return _refused(finger, "locked", "a conference is live; let go, then hold again to switch off", now_s)
+    return _refused(finger, reason, sentence, now_s)
 
 
 def _refused(finger: Finger, reason: str, sentence: str, now_s: float) -> Touch:

@@ -82,7 +82,7 @@ def _configured(check: CheckSection, facts: Facts, now_s: float) -> Finding:
     reason = seen.reason
     if check.kind in NETWORK_KINDS and state != "unknown" and now_s - seen.seen_s > ANSWER_HOLDS_S:
         state, reason = "unknown", "no_answer"
-    if check.kind in NETWORK_KINDS and state == "failed" and facts.power.state != "on":
+    if check.kind in NETWORK_KINDS and state == "failed" and facts.power.state in ("off", "starting", "stopping"):
         state, reason = "unknown", "room_off"  # what has no power does not answer, and need not
     if state == "ok" and check.name in facts.busy:
         state, reason = "warning", "busy"  # whatever streams from it may be the conference itself: nothing is wrong

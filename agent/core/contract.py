@@ -8,7 +8,16 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from agent.core.config import Polygon
 from agent.core.identity import is_site_id
@@ -243,6 +252,12 @@ class Conference(Payload):
     summoned: int | None = Field(default=None, ge=0, le=100_000)
     power_on_minutes: float | None = Field(default=None, ge=0)
     lock: bool = False
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> "Conference":
+        if self.ends_at <= self.starts_at:
+            raise ValueError("ends_at should be after starts_at")
+        return self
 
 
 class CommandMessage(Payload):

@@ -72,15 +72,22 @@ def handle(readiness: Readiness, found: tuple[Finding, ...], now_s: float) -> Re
 def _next(before: Watched | None, found: Finding, now_s: float) -> Watched:
     if before is None:
         return Watched(found, now_s)
-    is_changed = (found.state, found.reason) != (before.finding.state, before.finding.reason)
     after = replace(before, finding=found)
-    if is_changed:
+    if (found.state, found.reason) != (before.finding.state, before.finding.reason):
+        after = replace(after, changes=min(before.changes + 1, CHANGES_KEPT))
+    if _may_be_loose(before.finding, found):
         recent_s = (*(at for at in before.recent_s if now_s - at < FLAP_WITHIN_S), now_s)[-FLAP_CHANGES:]
-        changes = min(before.changes + 1, CHANGES_KEPT)
-        after = replace(after, changes=changes, recent_s=recent_s)
+        after = replace(after, recent_s=recent_s)
     after = replace(after, damped=_damped(before, after, now_s))
     is_news = (after.state, after.reason) != (before.state, before.reason)
     return replace(after, since_s=now_s) if is_news else after
+
+
+def _may_be_loose(before: Finding, after: Finding) -> bool:
+    """Whether a change may be a loose plug's. Who switches a room to and fro means it, and what is not known yet (the
+    room is coming up, nobody looks) has not come and gone."""
+    means_it = "room.power" in (before.kind, after.kind) or "unknown" in (before.state, after.state)
+    return not means_it and (before.state, before.reason) != (after.state, after.reason)
 
 
 def _damped(before: Watched, after: Watched, now_s: float) -> State | None:

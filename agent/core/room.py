@@ -200,7 +200,7 @@ def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
         case HealthRead(figures=figures):
             return replace(room, health=figures), []
         case MessageReceived(topic=topic) if not actions.is_command(topic, self.site):
-            return _message(room, event, self.site)
+            return _message(room, event, now, self.site)
         case _:
             return room, []
 
@@ -219,7 +219,7 @@ def _begun(room: Room, started: Started, now: Now, self: Self) -> Result:
     return replace(room, run=run, restarts={**counts, cause: counts.get(cause, 0) + 1}), notes
 
 
-def _message(room: Room, message: MessageReceived, site: str) -> Result:
+def _message(room: Room, message: MessageReceived, now: Now, site: str) -> Result:
     if split_topic(message.topic) != (site, "conference"):
         return room, [Log("warning", f"link: a message on a topic that is not ours: {message.topic[:100]!r}")]
     if not message.payload:
@@ -228,7 +228,10 @@ def _message(room: Room, message: MessageReceived, site: str) -> Result:
         conference = decode(Conference, message.payload)
     except ValueError as error:
         return room, [Log("warning", f"conference: refused, {error}; the one before stays")]
-    return replace(room, conference=conference), [Log("info", f"conference: {conference.id!r}")]
+    said: list[Command] = [Log("info", f"conference: {conference.id!r}")]
+    if conference.power_on_minutes is not None and not now.synced:
+        said.append(Log("warning", "conference: the room comes up by itself only once the clock is synchronised"))
+    return replace(room, conference=conference), said
 
 
 def _count(room: Room, event: Event, now: Now, self: Self) -> Result:

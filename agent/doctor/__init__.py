@@ -25,20 +25,21 @@ from agent.doctor.scene import Part, look_around
 WITHIN_S = 30.0
 
 
-def examine(config: Path, state: Path, room_file: Path | None) -> Report:
+def examine(config: Path, state: Path, room_file: Path | None, is_tried: bool = False) -> Report:
     """Make every check.
 
     Args:
         config: The identity file to try; the running agent may have been started with another one.
         state: The state folder.
         room_file: The room config of the very first start; None: there is none.
+        is_tried: This room config is to be tried, whatever the agent would start with.
 
     Thread: the main one; takes a few seconds, half a minute at most where a name server is silent.
     """
     sys.dont_write_bytecode = True
     scene = look_around(state)
     identity, identity_found = box.identity(scene, config)
-    room = read_room(state, room_file)
+    room = read_room(state, room_file, is_tried)
     outcomes = run_all(_errands(identity, room.config), WITHIN_S)
     parts: list[Part] = [
         ("broker", "connect", lambda: link.broker(scene, identity, outcomes.get("broker"))),

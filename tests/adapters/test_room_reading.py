@@ -39,3 +39,11 @@ def test_it_says_which_file_it_is(tmp_path: Path) -> None:
     read = read_room(tmp_path, tmp_path / "room.toml")
     assert (read.source, read.read) == (tmp_path / "room.json", (tmp_path / "room.json",))
     assert read_room(tmp_path / "state", None).source is None
+
+
+def test_a_file_that_is_to_be_tried_is_read_although_the_agent_would_not(tmp_path: Path) -> None:
+    (tmp_path / "room.json").write_text("{}")
+    tried = tmp_path / "new.toml"
+    tried.write_text("[power]\nrestore = 7\n")
+    assert read_room(tmp_path, tried).problems == ()
+    assert read_room(tmp_path, tried, is_tried=True).problems[0].path.endswith("power.restore")

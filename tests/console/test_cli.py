@@ -64,7 +64,7 @@ def test_watch_without_a_broker_says_so() -> None:
 
 def test_watch_refuses_plain_text_to_another_machine() -> None:
     result = diemcau("watch", "--broker", "mqtt://broker.example:1883")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "use mqtts://broker.example:8883" in complaint(result)
 
 

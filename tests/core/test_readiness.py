@@ -171,6 +171,28 @@ def test_a_loose_plug_makes_few_messages_and_few_lines() -> None:
     assert check(rig, "mic-table")["changes"] >= 190
 
 
+def test_a_room_that_is_switched_to_and_fro_is_no_loose_plug() -> None:
+    rig = ready_room()
+    for _ in range(4):
+        rig.hold()
+        rig.wait(5)
+        rig.tap()
+        rig.wait(5)
+    assert "flapping" not in {each["reason"] for each in rig.said["readiness"]["checks"]}
+
+
+def test_the_check_that_failed_the_proof_says_so_in_the_fault() -> None:
+    loads = [{"name": "codec", "pin": 5, "settle_s": 1, "proof": "codec-answers", "prove_within_s": 5}]
+    rig = Rig(room_config(checks=CHECKS, camera={}, power={"loads": loads}))
+    rig.start()
+    rig.tap()
+    rig.wait(3)
+    rig.do(Probed("codec-answers", False, "refused"))
+    rig.wait(10)
+    assert rig.room.power.state == "fault"
+    assert (check(rig, "codec-answers")["state"], check(rig, "codec-answers")["reason"]) == ("failed", "refused")
+
+
 def test_a_room_that_is_off_is_not_ready_and_says_press_the_button() -> None:
     rig = Rig(room_config(checks=CHECKS, camera={}, site={"language": "en"}))
     rig.start()

@@ -224,6 +224,20 @@ def test_the_ends_of_time_are_refused_and_no_crash(end: str, which: str) -> None
     assert rig.room.conference.id == "giao-ban"
 
 
+def test_a_plan_that_ends_before_it_begins_is_refused() -> None:
+    rig = planned_room()
+    raw = {"id": "c", "starts_at": "2012-11-20T09:30:00Z", "ends_at": "2012-11-20T09:30:00Z"}
+    said = logs(rig.do(MessageReceived(TOPIC, json.dumps(raw).encode(), True)))
+    assert "ends_at should be after starts_at" in said
+
+
+def test_a_plan_that_waits_for_the_clock_says_so() -> None:
+    rig = planned_room()
+    rig.synced = False
+    raw = conference(id="c").model_dump_json().encode()
+    assert "once the clock is synchronised" in logs(rig.do(MessageReceived(TOPIC, raw, True)))
+
+
 def test_plans_that_go_to_and_fro_bring_the_room_up_once_each() -> None:
     rig = planned_room(conference(lock=False))
     other = conference(id="khac", lock=False)

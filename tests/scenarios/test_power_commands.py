@@ -80,7 +80,7 @@ def test_a_live_conference_is_not_cut_from_afar(broker: Mosquitto, centre: Centr
     room.write(b"h\n")
     centre.wait("/power", lambda d: d["state"] == "off", "off, after the second hold")
     event = centre.wait("/history/event", lambda d: d["kind"] == "button.refused", "about the first hold")
-    assert event["detail"]["reason"] == "locked"
+    assert event["detail"]["reason"] == "hold_again"
 
 
 def test_the_plan_brings_the_room_up(centre: Centre, room: Site) -> None:
