@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("diemcau")
 
 STDIN, STDERR = 0, 2
+# The loop feeds it between the pieces of a look too, of which each takes a second on a slow box.
+HUNG_AFTER_S = 10.0
 
 
 def run_eye() -> int:
@@ -39,7 +41,7 @@ def run_eye() -> int:
         # Before anything that can fail: a connection that nobody takes would have systemd start us again and again.
         end, _ = listening.accept()
         listening.close()  # systemd keeps its own; from here on there is one socket, the agent's
-        _serve(end, service.feed_watchdog)
+        _serve(end, _tighter_watchdog(service))
     elif stat.S_ISSOCK(_mode_of(STDIN)):
         with suppress(OSError):
             os.nice(10)  # counting gives way to everything else on the box
@@ -50,6 +52,19 @@ def run_eye() -> int:
     sys.stderr.flush()
     # The camera's thread may be inside a driver; ending it by the book would be an abort inside OpenCV.
     os._exit(0)
+
+
+def _tighter_watchdog(service: Service) -> Callable[[], None]:
+    """Feed the unit's watchdog, and from the first look on have it wait no longer than a hung eye may be away."""
+    is_asked = service.watchdog_s() is None
+
+    def feed() -> None:
+        nonlocal is_asked
+        if not is_asked:
+            is_asked = service.notify(f"WATCHDOG_USEC={round(HUNG_AFTER_S * 1e6)}")
+        service.feed_watchdog()
+
+    return feed
 
 
 def _serve(end: socket.socket, feed_watchdog: Callable[[], None] | None) -> None:

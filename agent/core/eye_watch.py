@@ -22,7 +22,8 @@ START_WITHIN_S = 30.0
 # stand no longer. A box that is slow at looking gets three times what its last look took.
 SILENT_AFTER_S = 5.0
 SLOW_LOOKS = 3
-RETRY_FIRST_S, RETRY_CAP_S = 1.0, 30.0
+# A start costs a second of one core, and a camera that is back is to be counted with soon.
+RETRY_FIRST_S, RETRY_CAP_S = 1.0, 8.0
 GOOD_AFTER_S = 60.0  # a run this long forgets the failures before it
 
 

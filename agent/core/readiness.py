@@ -94,6 +94,8 @@ def _damped(before: Watched, after: Watched, now_s: float) -> State | None:
     """The worst that it was while it flaps. Coming up is no flapping: a check that was not known has not changed."""
     if after.recent_s and now_s - after.recent_s[-1] >= STEADY_AFTER_S:
         return None
+    if after.finding.reason == "also_a_keyboard":
+        return None  # that matters more than how often it came
     is_flapping = before.damped is not None or (
         len(after.recent_s) >= FLAP_CHANGES and after.recent_s[-1] - after.recent_s[0] < FLAP_WITHIN_S
     )

@@ -211,13 +211,13 @@ def headcount_payload(
 
 
 def stale_after_s(config: RoomConfig, detect_s: float = 0.0, interval_s: float = 0.0) -> float:
-    """A count without a new frame for this long is no longer one: three frames missed, and never under 5 s.
+    """A count without a new frame for this long is no longer one: two frames missed and more, and never under 5 s.
 
     A box that is slower than its interval rests between two looks, so that it keeps to its share of the processor;
     ``interval_s`` is what the eye says that it keeps, 0 where it has not said it.
     """
     section = config.headcount
-    return max(5.0, 3 * max(section.interval_s, detect_s / section.cpu_share, interval_s))
+    return max(5.0, 2.5 * max(section.interval_s, detect_s / section.cpu_share, interval_s))
 
 
 def _interval_s(config: RoomConfig, eye: EyeWatch) -> float:

@@ -61,8 +61,13 @@ def services(scene: Scene, config: RoomConfig) -> list[Diagnosis]:
         return [Diagnosis("box.service", "box.service", "box", "warning", "no_systemd")]
     found = [_service("box.service", scene.unit, units.AGENT)]
     if config.check(config.camera.check) is not None and scene.unit is not None:
-        found.append(_service("box.eye", units.ask(units.EYE), units.EYE))
+        found.append(_service("box.eye", _wanted(units.ask(units.EYE)), units.EYE))
     return found
+
+
+def _wanted(unit: Unit | None) -> Unit | None:
+    """The agent's own unit wants the eye's socket (``Wants=``), so it need not be enabled by itself."""
+    return replace(unit, enabled="enabled") if unit is not None and unit.enabled == "disabled" else unit
 
 
 def _service(name: str, unit: Unit | None, unit_name: str) -> Diagnosis:

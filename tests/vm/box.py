@@ -18,6 +18,7 @@ SITE = "chi-linh"
 AGENT = "diemcau-agent"
 HOME = "/opt/diemcau"
 GUEST = Path(__file__).with_name("guest")
+STORM = ["tests/__init__.py", "tests/hw/__init__.py", "tests/hw/udev_storm.py"]
 PROGRAM = """#!/bin/sh
 export PYTHONPATH={release}
 exec {home}/python/bin/python -m agent "$@"
@@ -43,6 +44,8 @@ class Box:
         self.run(f"mkdir -p {HOME}/test && tar -xC {HOME}/test", _tar(GUEST, ["."]))
         units = [path.name for kind in ("service", "socket") for path in (CHECKOUT / "systemd").glob(f"*.{kind}")]
         self.run("tar -xC /etc/systemd/system", _tar(CHECKOUT / "systemd", units))
+        self.run(f"mkdir -p {HOME}/test/tests/hw && tar -xC {HOME}/test", _tar(CHECKOUT, STORM))
+        self.run(f"touch {HOME}/test/tests/hw/own_network.py")  # which storm.py has no use for
         self.run(f"mv {HOME}/test/*.service /etc/systemd/system/")
         self.machine.write("/etc/diemcau/agent.toml", IDENTITY)
         self.run("systemctl daemon-reload && systemctl enable --now -q mosquitto diemcau-test-lines")
@@ -102,6 +105,10 @@ class Box:
     def pid(self) -> int:
         """The running agent's process; 0: none."""
         return int(self.run(f"systemctl show -P MainPID {AGENT}"))
+
+    def threads(self) -> int:
+        """How many the running agent has, as the kernel counts them."""
+        return int(self.run(f"ls /proc/{self.pid()}/task | wc -l"))
 
     def is_active(self) -> bool:
         """Whether it runs and has said that it is ready."""

@@ -24,10 +24,11 @@ class Counts:
     power_cuts: int
     presses: int
     turns: int
+    plugs: int
 
 
-SHORT = Counts(restarts=10, hangs=2, stops=10, power_cuts=3, presses=50, turns=20)
-FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=12, presses=1000, turns=300)
+SHORT = Counts(restarts=10, hangs=2, stops=10, power_cuts=3, presses=50, turns=20, plugs=20)
+FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=12, presses=1000, turns=300, plugs=100)
 
 
 @pytest.fixture(scope="session")

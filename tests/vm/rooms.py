@@ -44,3 +44,27 @@ pin = 5
 active_high = false
 settle_s = 0
 """
+
+CAMERA, MICROPHONE = "camera-main", "mic-table"
+# The devices of guest/usb.py. Small frames: an emulated processor makes and looks at them.
+DEVICES = f"""
+[[checks]]
+name = "{CAMERA}"
+kind = "usb-camera"
+usb = "046d:085e"
+group = "display"
+[[checks]]
+name = "{MICROPHONE}"
+kind = "usb-microphone"
+usb = "0d8c:0014"
+group = "audio"
+[camera]
+check = "{CAMERA}"
+width = 160
+height = 120
+[headcount]
+interval_s = 1
+window_s = 10
+cpu_share = 1.0
+"""
+ROOM_WITH_DEVICES = ROOM + DEVICES

@@ -1,0 +1,120 @@
+"""The counting process is stopped, killed, starved and robbed of its camera: the count says so and comes back, and the
+room takes no notice.
+
+A real eye under its unit, and a USB camera whose frames are those of the kernel's test driver (guest/frames.py). Nobody
+is in its pictures: the headcount is 0, which is not the same as none.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from hw.eye.models import search
+from tests.conftest import Ear, wait_for
+from tests.vm.box import HOME, Box
+from tests.vm.conftest import note
+from tests.vm.rooms import LOADS, ROOM_WITH_DEVICES
+from tests.vm.test_devices import plug, unplug
+from tests.vm.trace import changes
+
+pytestmark = pytest.mark.vm
+
+EYE = "diemcau-eye.service"
+MODELS, NETWORK = "/usr/share/diemcau/models", "yunet_n_640_640.onnx"
+# Emulated, a look takes a second or two, and the start of an eye ten; the numbers are printed.
+GENEROUS_S = 20.0
+
+
+def frames(order: str) -> str:
+    return f"python3 {HOME}/test/frames.py {order}"
+
+
+@pytest.fixture(scope="module")
+def counting(box: Box) -> Iterator[Box]:
+    """A room that is on and has a camera to count from."""
+    network = search(NETWORK).model
+    if network is None or network.path.name != NETWORK:
+        pytest.skip(f"needs the face network {NETWORK} on this machine")
+    box.run(f"mkdir -p {MODELS} && cat >{MODELS}/{NETWORK}", network.path.read_bytes())
+    box.run(f"systemctl start diemcau-test-usb && {frames('up')} && {plug('camera')}")
+    box.begin(ROOM_WITH_DEVICES)
+    box.press()
+    wait_for(lambda: box.levels(tuple(LOADS)) == LOADS, "the room comes up")
+    yield box
+    box.run(f"systemctl stop diemcau-agent {EYE}; {unplug('camera')} && {frames('down')}")
+
+
+class Count:
+    """What becomes of the headcount, and how long it takes."""
+
+    def __init__(self, box: Box, ear: Ear) -> None:
+        self._box, self._ear = box, ear
+
+    def is_there(self) -> None:
+        """Wait for it."""
+        self._ear.wait("/headcount", lambda said: said["state"] == "ok" and said["value"] == 0, "that is 0")
+
+    def ends(self, what: str, by: str, *reasons: str) -> None:
+        """Do it, and there is no headcount any more, for one of these reasons."""
+        self._ear.forget()
+        began_s = time.monotonic()
+        self._box.run(by)
+        said = self._ear.wait("/headcount", lambda said: said["value"] is None, what)
+        took_s = time.monotonic() - began_s
+        self._ear.forget()
+        note(f"{what}: no headcount ({said['reason']}) after {took_s:.1f} s")
+        assert said["reason"] in reasons
+        assert took_s < GENEROUS_S
+
+    def comes_back(self, what: str, by: str = "true") -> None:
+        """Do it, and there is one again. How long the agent waits before it tries again grows with each failure."""
+        began_s = time.monotonic()
+        self._box.run(by)
+        self.is_there()
+        took_s = time.monotonic() - began_s
+        pauses = re.findall(r"; again in (\d+) s", "\n".join(self._box.journal()))
+        note(f"{what}: counting again after {took_s:.1f} s (the last pause before a start: {[0, *pauses][-1]} s)")
+
+
+@pytest.fixture
+def count(counting: Box, ear: Ear) -> Iterator[Count]:
+    """The headcount, which is there; what is done to the eye moves no relay and does not disturb the agent."""
+    watched = Count(counting, ear)
+    watched.is_there()
+    agent, threads = counting.pid(), counting.threads()
+    with counting.watched() as entries:
+        yield watched
+    assert changes(entries, LOADS) == []
+    assert (counting.pid(), counting.threads()) == (agent, threads)
+
+
+def test_an_eye_that_is_killed(count: Count) -> None:
+    count.ends("the eye is killed", f"systemctl kill -s KILL {EYE}", "eye_ended")
+    count.comes_back("the eye was killed")
+
+
+def test_an_eye_that_hangs(count: Count, counting: Box) -> None:
+    count.ends("the eye hangs", f"systemctl kill -s STOP {EYE}", "eye_silent")
+    count.comes_back("the eye hung")
+    assert "Watchdog timeout" in counting.run(f"journalctl -u {EYE} -n 20")
+
+
+def test_a_camera_that_gives_no_frames(count: Count, counting: Box) -> None:
+    try:
+        count.ends("the camera gives no frames", frames("drop 100"), "no_frames")
+    finally:
+        counting.run(frames("drop 0"))
+    count.comes_back("the camera gives frames again")
+
+
+def test_a_camera_that_its_driver_loses(count: Count) -> None:
+    count.ends("the driver loses the camera", frames("disconnect"), "missing")
+    count.comes_back("the driver lost the camera")
+
+
+def test_a_camera_that_is_unplugged(count: Count, counting: Box) -> None:
+    count.ends("the camera is unplugged", unplug("camera"), "missing")
+    wait_for(lambda: counting.run(f"systemctl is-active {EYE} || true").strip() == "inactive", "the eye ends")
+    count.comes_back("the camera is plugged in", plug("camera"))
