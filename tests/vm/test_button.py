@@ -73,7 +73,7 @@ def test_every_bouncing_press_is_one_press(room_on: Box, ear: Ear, counts: Count
                 done += BATCH
             else:  # this machine stood still in the middle of a bounce: that was another press than was meant
                 spoiled += 1
-                assert spoiled <= 3 + counts.presses // BATCH, f"the machine stands still too often: {pause_ms} ms"
+                assert spoiled <= 10 + 2 * counts.presses // BATCH, f"the machine stands still too often: {pause_ms} ms"
             before = after
     assert levels_set(entries, LOADS) == [], "a press in a room that is on moves nothing"
     note(f"{done} bouncing presses: {done} presses; {spoiled} batches of {BATCH} spoiled by the machine")
