@@ -34,8 +34,9 @@ class Lookup:
 
     def _by_name(self, within_s: float) -> list[Address]:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=f"lookup {self._host}"[:60], daemon=True)
-            self._thread.start()
+            asking = threading.Thread(target=self._run, name=f"lookup {self._host}"[:60], daemon=True)
+            asking.start()
+            self._thread = asking
         self._thread.join(within_s)
         if self._thread.is_alive():
             raise socket.gaierror(socket.EAI_AGAIN, "the name server does not answer")

@@ -60,7 +60,12 @@ class NetworkProbes:
                 for check in self._checks
             ]
             for thread in self._threads:
-                thread.start()
+                try:
+                    thread.start()
+                except (
+                    RuntimeError
+                ) as error:  # no thread to be had: one check less is no reason for a room without a button
+                    log.error("%s cannot be made: %s", thread.name, error)
 
     def close(self) -> None:
         """Stop. A probe under way ends by its own timeout and says nothing more."""
@@ -69,7 +74,11 @@ class NetworkProbes:
     def _run(self, check: CheckSection) -> None:
         probe = Probe(check)
         while not self._stop.is_set():
-            reason = probe.make()
+            try:
+                reason = probe.make()
+            except RuntimeError as error:  # no thread to be had for asking a name server
+                log.error("probe %s: %s", check.name, error)
+                reason = "name_unknown"
             if not self._stop.is_set():
                 self._inbox(Probed(check.name, reason is None, reason))
             # Jitter, so that hundreds of boxes do not knock at one gatekeeper in step.

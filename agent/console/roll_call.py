@@ -73,7 +73,7 @@ def _answers(raw: bytes, id_: str) -> bool:
 
 def rows(call: RollCall) -> list[Row]:
     """All sites that ever said anything, the worst first: those that say nothing before those that are not fit."""
-    every = [_row(call, view) for view in call.sites.ordered() if view.status is not None]
+    every = [_row(call, view) for view in call.sites.ordered()]
     return sorted(every, key=lambda row: (WORST_FIRST.index(row.verdict), row.answered_s is not None, row.site))
 
 

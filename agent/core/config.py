@@ -185,6 +185,7 @@ def whole_problems(data: dict[str, Any]) -> list[Problem]:
         *_twice(_pins(_table(data, "power"), loads), "pin"),
         *_proof_problems(loads, checks),
         *_check_problems(checks),
+        *_same_device(checks),
         *_camera_problems(_table(data, "camera"), checks),
         *_polygon_problems(_table(data, "headcount"), "headcount."),
     ]
@@ -242,6 +243,25 @@ def _check_problems(checks: list[dict[str, Any]]) -> list[Problem]:
             check.get("usb") or check.get("serial") or check.get("port")
         ):
             problems.append(Problem(f"checks[{i}]", "needs usb = “vendor:product”, serial or port, to know the device"))
+    return problems
+
+
+def _same_device(checks: list[dict[str, Any]]) -> list[Problem]:
+    """Two checks that mean the same device: with one of two pulled both would still be ok."""
+    named = [
+        (i, tuple(str(check.get(key, "")).lower() for key in ("kind", "usb", "serial", "port")))
+        for i, check in enumerate(checks)
+    ]
+    first: dict[tuple[str, ...], int] = {}
+    problems = []
+    for i, device in named:
+        if not device[0].startswith("usb-") or not any(device[1:]):
+            continue
+        if device in first:
+            problems.append(
+                Problem(f"checks[{i}]", f"is the same device as checks[{first[device]}]", "tell them apart by port")
+            )
+        first.setdefault(device, i)
     return problems
 
 

@@ -87,8 +87,8 @@ def _news(name: str, payload: FromSite) -> dict[str, Any]:
     if name == "headcount":
         return {key: value for key, value in fields.items() if key in HEADCOUNT_NEWS}
     if name == "readiness":
-        # `since` is reckoned back from now, and a clock that is being set moves it.
-        return {"ready": fields["ready"], "checks": [each | {"since": None} for each in fields["checks"]]}
+        # `since` is reckoned back from now, which a clock that is set moves; a loose plug's `changes` go up and up.
+        return {"ready": fields["ready"], "checks": [each | {"since": None, "changes": 0} for each in fields["checks"]]}
     return {} if name == "health" else fields
 
 
@@ -272,19 +272,22 @@ def _check(now: Now, self: Self, watched: Watched) -> Check:
     )
 
 
-def device_moved(before: ReadinessState, after: ReadinessState) -> list[NoteEvent]:
-    """Lines of the history for devices that came or went: those that were there at least once."""
+def device_moved(before: ReadinessState, after: ReadinessState, power: PowerState) -> list[NoteEvent]:
+    """Lines of the history for devices that came or went: those that were there at least once.
+
+    While the room goes down or is off a device may lose its power with it, and come back so: that is no news.
+    """
     notes = []
     for name, each in after.watched.items():
         was = before.watched.get(name)
-        if was is None or not each.finding.kind.startswith("usb-") or was.state == each.state:
+        if was is None or not each.finding.kind.startswith("usb-"):
             continue
         detail = {"check": name, "reason": each.reason}
-        if each.state == "failed" and was.state in ("ok", "warning"):
+        if each.state == "failed" and was.state in ("ok", "warning") and power.state in ("on", "fault"):
             notes.append(NoteEvent("device.lost", "warning", None, detail))
-        elif was.state == "failed":
+        elif was.state == "failed" and each.state in ("ok", "warning") and power.state in ("on", "fault"):
             notes.append(NoteEvent("device.found", "info", None, detail))
-        if each.reason == "also_a_keyboard":
+        if each.reason == "also_a_keyboard" and was.reason != each.reason:
             notes.append(NoteEvent("device.suspicious", "warning", None, detail))
     return notes
 

@@ -258,6 +258,7 @@ def _watch(room: Room, event: Event, now: Now, self: Self) -> tuple[Room, list[C
         estimator = estimator if again else headcount.fail(estimator, outcome.trouble)
     elif isinstance(event, FrameSeen) and outcome.eye.running and event.watch == outcome.eye.watch:
         estimator = headcount.add_frame(estimator, event, self.config.headcount)
+        room = replace(room, busy=room.busy - {name})  # it gives frames, so nobody else has it
     return replace(room, eye=outcome.eye, estimator=estimator, watched=name), outcome.commands, outcome.trouble
 
 
@@ -288,7 +289,7 @@ def _check(room: Room, count_reason: str | None, now: Now, self: Self) -> tuple[
         on_fallback=on_fallback,
     )
     after = readiness.handle(room.readiness, checkup.findings(facts, self.config, now.mono_s), now.mono_s)
-    return replace(room, readiness=after), reports.device_moved(room.readiness, after)
+    return replace(room, readiness=after), reports.device_moved(room.readiness, after, room.power)
 
 
 def _say(room: Room, event: Event, count: Headcount, now: Now, self: Self) -> Result:

@@ -72,6 +72,19 @@ def test_the_main_camera_is_tried_again_after_it_was_unplugged_or_the_room_was_o
     assert rig.room.busy == frozenset()
 
 
+def test_a_camera_that_gives_frames_is_busy_no_more() -> None:
+    from tests.core.rig import frame
+
+    rig = Rig()
+    rig.start(codec="on", display="on", lamp="on")
+    rig.do(UsbChanged((CAMERA,)))
+    rig.do(EyeTrouble(1, "busy", ""))
+    rig.wait(2)
+    rig.do(frame(rig.now_s, 5, watch=2))
+    assert rig.room.busy == frozenset()
+    assert check(rig, "camera-main") == ("ok", None)
+
+
 def test_two_busy_cameras_are_no_reason_to_go_round_in_circles() -> None:
     rig = counting()
     rig.do(EyeTrouble(1, "busy", ""))

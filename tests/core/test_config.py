@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.config import RoomConfig, Zones, parse_room, parse_zones
+from agent.core.config import RoomConfig, Zones, parse_room, parse_zones, whole_problems
 from agent.core.errors import ConfigError
 from agent.core.parse import Section
 from tests.core.rig import ROOM, examples
@@ -308,3 +308,13 @@ def test_any_load_check_camera_and_zone_is_taken_or_told(load: Any, check: Any, 
 def test_any_text_is_a_room_or_a_list_of_problems(text: str, json_document: bool, place: int) -> None:
     taken_or_told(text, json_document)
     taken_or_told(CONTRACT[:place] + text + CONTRACT[place:], json_document=False)
+
+
+def test_two_checks_of_one_device_are_refused_and_two_equal_devices_are_told_apart_by_port() -> None:
+    camera = {"kind": "usb-camera", "usb": "046d:085e"}
+    same = {"checks": [{**camera, "name": "a"}, {**camera, "name": "b", "usb": "046D:085E"}]}
+    assert [str(problem) for problem in whole_problems(same)] == [
+        "checks[1]: is the same device as checks[0] (tell them apart by port)"
+    ]
+    apart = {"checks": [{**camera, "name": "a", "port": "1-1.1"}, {**camera, "name": "b", "port": "1-1.2"}]}
+    assert whole_problems(apart) == []

@@ -38,10 +38,15 @@ CUTS = [Cut("last", "on", "on"), Cut("off", "on", "off"), Cut("on", "off", "on")
 
 def bring(box: Box, cut: Cut) -> str:
     """The room as it is before the cut; gives the agent's session."""
+    began = box.run("date -u +%Y-%m-%dT%H:%M:%S").strip()  # the broker still has what the agent before it said
     box.begin(room(restore=cut.restore))
     with listening(box) as ear:
+
+        def rests(document: dict[str, object]) -> bool:
+            return document["state"] in ("on", "off") and str(document["at"]) > began
+
         # A new box knows of no last state: with `on` it comes up if the machine has just booted, else it stays off.
-        said = ear.wait("/power", lambda document: document["state"] in ("on", "off"), "of a new box")
+        said = ear.wait("/power", rests, "of a new box")
         if said["state"] != cut.was:
             box.press(for_s=0.12 if cut.was == "on" else HOLD_S + 0.5)
             ear.wait("/power", lambda document: document["state"] == cut.was, "after the button")
