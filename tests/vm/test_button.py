@@ -14,8 +14,8 @@ from tests.vm.trace import Entry, levels_set
 
 pytestmark = pytest.mark.vm
 
-# How late the next load may be in an emulated machine whose processors others use too: never early is what counts.
-LATE_S = 5.0
+# How late the next load may be in an emulated machine whose processors others use too. Never early.
+LATE_S = 0.5
 BATCH = 50
 # Within a bounce, half of the debounce time: after a longer pause the kernel may rightly take a bounce for a press.
 LONGEST_PAUSE_MS = 15.0
@@ -73,7 +73,7 @@ def test_every_bouncing_press_is_one_press(room_on: Box, ear: Ear, counts: Count
                 done += BATCH
             else:  # this machine stood still in the middle of a bounce: that was another press than was meant
                 spoiled += 1
-                assert spoiled <= 10 + 2 * counts.presses // BATCH, f"the machine stands still too often: {pause_ms} ms"
+                assert spoiled <= 3 + counts.presses // BATCH, f"the machine stands still too often: {pause_ms} ms"
             before = after
     assert levels_set(entries, LOADS) == [], "a press in a room that is on moves nothing"
     note(f"{done} bouncing presses: {done} presses; {spoiled} batches of {BATCH} spoiled by the machine")
