@@ -13,7 +13,8 @@ probes         ``hw.probes``                 the same (probes are real)
 ``Host``       ``hw.host``                   the same (the box is real)
 =============  ============================  =====================================
 
-``hw.usb_watch`` says when to look, ``hw.usb_scan`` what is there, ``hw.mixer`` whether a microphone is muted.
+``hw.usb_watch`` says when to look, ``hw.usb_ear`` hears udev, ``hw.usb_scan`` says what is there and ``hw.mixer``
+whether a microphone is muted. ``hw.supply`` and ``hw.disk`` have figures for ``hw.host``.
 ``hw.no_lines`` is the pin factory of a box without a GPIO chip. The port ``KeptDescriptors``, which ``hw.kept_lines``
 uses for the relays' lines, is filled in ``agent.adapters``: it is systemd's.
 """

@@ -9,14 +9,12 @@ from pathlib import Path
 import psutil
 
 from hw.disk import is_read_only
+from hw.supply import SYSFS, Supply
 
 log = logging.getLogger("diemcau.host")
 
 Figures = dict[str, float | int | bool | str | None]
 
-# Bits of the firmware's get_throttled word. Source: raspberrypi.com documentation, "vcgencmd get_throttled".
-UNDERVOLTAGE_NOW, FREQUENCY_CAPPED, THROTTLED_NOW = 1 << 0, 1 << 1, 1 << 2
-THROTTLED_FILE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 # Source: adjtimex(2): the kernel's own word on whether something disciplines the clock.
 STA_UNSYNC = 0x40
 # Source: systemd-timesyncd(8): there since the clock was synchronised.
@@ -26,21 +24,27 @@ SERIAL_FILE = Path("/proc/device-tree/serial-number")
 
 
 class PsutilHost:
-    """Reads the box through psutil and the firmware's sysfs. ``disk`` is the folder where the agent keeps its state."""
+    """Reads the box through psutil and sysfs.
 
-    def __init__(self, disk: Path) -> None:
+    Args:
+        disk: The folder where the agent keeps its state.
+        sysfs: Where sysfs is mounted.
+    """
+
+    def __init__(self, disk: Path, sysfs: Path = SYSFS) -> None:
         self._disk = disk
+        self._supply = Supply(sysfs)
         psutil.cpu_percent(None)  # the first call only sets the mark from which the next one measures
 
     def read(self) -> Figures:
         """All figures; None where one is not known. Thread: agent thread; a few milliseconds."""
         memory = psutil.virtual_memory()
-        throttled = _throttled()
+        supplied = self._supply.read()
         return {
             "cpu_share": round(psutil.cpu_percent(None) / 100, 3),
             "temperature_c": _temperature_c(),
-            "throttled": None if throttled is None else bool(throttled & (FREQUENCY_CAPPED | THROTTLED_NOW)),
-            "undervoltage": None if throttled is None else bool(throttled & UNDERVOLTAGE_NOW),
+            "throttled": supplied.throttled,
+            "undervoltage": supplied.undervoltage,
             "memory_used_bytes": memory.total - memory.available,
             "memory_total_bytes": memory.total,
             "disk_free_bytes": _disk_free(self._disk),
@@ -108,14 +112,6 @@ def _line(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip("\0\n ") or None
     except OSError:
-        return None
-
-
-def _throttled() -> int | None:
-    text = _line(THROTTLED_FILE)
-    try:
-        return int(text, 16) if text else None
-    except ValueError:
         return None
 
 

@@ -13,9 +13,11 @@ import cv2
 
 from agent.core.errors import EyeError
 from hw.eye.sight import Sight
+from hw.eye.v4l2_probe import explain_refusal
 from hw.eye.view import Detector, Picture, View, as_colour
 
 FAILED_READS = 3
+OPEN_TRIES = 2
 CLOSE_WITHIN_S = 1.0
 THREAD = "camera"
 
@@ -103,21 +105,34 @@ def open_capture(node: str, width: int = 0, height: int = 0) -> cv2.VideoCapture
         height: The same.
 
     Raises:
-        EyeError: ``missing``, ``not_permitted`` or ``busy``.
+        EyeError: ``missing``, ``not_permitted``, ``busy``, or ``no_frames`` for one that does not work or is none.
     """
     if not Path(node).exists():
         raise EyeError("missing", f"there is no camera at {node}: plug it in, or name another one")
     if not os.access(node, os.R_OK | os.W_OK):
         raise EyeError("not_permitted", f"{node} may not be opened: add this user to the group video")
-    capture = cv2.VideoCapture(node, cv2.CAP_V4L2)
-    if not capture.isOpened():
-        raise EyeError("busy", f"the camera at {node} cannot be opened: another program is using it, or it is none")
+    capture = _opened(node)
     capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))  # at 1080p the raw format does not fit USB 2
     if width and height:
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     return capture
+
+
+def _opened(node: str) -> cv2.VideoCapture:
+    # Twice: a camera that was in use may have been let go of between OpenCV's no and the kernel's answer.
+    for _ in range(OPEN_TRIES):
+        capture = _opencv(node)
+        if capture.isOpened():
+            return capture
+        capture.release()  # or it would be us who have it
+        explain_refusal(node)
+    raise EyeError("no_frames", f"the camera at {node} cannot be opened and nobody uses it: plug it in again")
+
+
+def _opencv(node: str) -> cv2.VideoCapture:
+    return cv2.VideoCapture(node, cv2.CAP_V4L2)
 
 
 class CameraViewer:

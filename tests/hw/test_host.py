@@ -1,4 +1,4 @@
-"""hw/host.py: the figures of the box that the tests run on, and the firmware's words in a file of ours."""
+"""hw/host.py: the figures of the box that the tests run on."""
 
 import os
 import time
@@ -59,32 +59,13 @@ def test_reading_takes_a_few_milliseconds(tmp_path: Path) -> None:
     assert sorted(took_s)[len(took_s) // 2] < 0.01
 
 
-@pytest.mark.parametrize(
-    ("word", "throttled", "undervoltage"),
-    [
-        ("0\n", False, False),
-        ("1\n", False, True),
-        ("2\n", True, False),
-        ("4\n", True, False),
-        ("5\n", True, True),
-        ("50000\n", False, False),  # it happened since the start, but it is over
-        ("0x50005\n", True, True),
-        ("", None, None),
-        ("what\n", None, None),
-    ],
-)
-def test_the_firmwares_word_is_read_bit_by_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, throttled: bool | None, undervoltage: bool | None
-) -> None:
-    (tmp_path / "get_throttled").write_text(word)
-    monkeypatch.setattr(host, "THROTTLED_FILE", tmp_path / "get_throttled")
-    figures = PsutilHost(tmp_path).read()
-    assert (figures["throttled"], figures["undervoltage"]) == (throttled, undervoltage)
-
-
-def test_a_machine_without_that_firmware_does_not_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "THROTTLED_FILE", tmp_path / "none")
-    figures = PsutilHost(tmp_path).read()
+def test_what_the_firmware_says_of_the_supply_is_among_the_figures(tmp_path: Path) -> None:
+    word = tmp_path / "devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled"
+    word.parent.mkdir(parents=True)
+    word.write_text("5\n")
+    figures = PsutilHost(tmp_path, sysfs=tmp_path).read()
+    assert (figures["throttled"], figures["undervoltage"]) == (True, True)
+    figures = PsutilHost(tmp_path, sysfs=tmp_path / "none").read()
     assert (figures["throttled"], figures["undervoltage"]) == (None, None)
 
 

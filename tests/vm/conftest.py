@@ -27,8 +27,8 @@ class Counts:
     plugs: int
 
 
-SHORT = Counts(restarts=10, hangs=2, stops=10, power_cuts=3, presses=50, turns=20, plugs=20)
-FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=12, presses=1000, turns=300, plugs=100)
+SHORT = Counts(restarts=4, hangs=1, stops=3, power_cuts=3, presses=50, turns=8, plugs=3)
+FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=12, presses=1000, turns=100, plugs=20)
 
 
 @pytest.fixture(scope="session")

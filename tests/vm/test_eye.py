@@ -23,12 +23,20 @@ pytestmark = pytest.mark.vm
 
 EYE = "diemcau-eye.service"
 MODELS, NETWORK = "/usr/share/diemcau/models", "yunet_n_640_640.onnx"
+STREAMS = "diemcau-test-streams"
 # Emulated, a look takes a second or two, and the start of an eye ten; the numbers are printed.
 GENEROUS_S = 20.0
 
 
 def frames(order: str) -> str:
     return f"python3 {HOME}/test/frames.py {order}"
+
+
+def streams(node: str) -> str:
+    """Have another program stream from a camera; waits until it does."""
+    program = f"{HOME}/python/bin/python {HOME}/test/streams.py {node}"
+    has_begun = f"journalctl -q -o cat -u {STREAMS} | grep -qx streaming"
+    return f"systemd-run -q --collect -u {STREAMS} {program} && until {has_begun}; do sleep 0.5; done"
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +75,15 @@ class Count:
         note(f"{what}: no headcount ({said['reason']}) after {took_s:.1f} s")
         assert said["reason"] in reasons
         assert took_s < GENEROUS_S
+
+    def stays_away(self, what: str, by: str, reason: str) -> None:
+        """Do it: there was no headcount before, there is none after it, and now for this reason."""
+        self._ear.forget()
+        began_s = time.monotonic()
+        self._box.run(by)
+        self._ear.wait("/headcount", lambda said: said["value"] is None and said["reason"] == reason, what)
+        self._ear.forget()
+        note(f"{what}: {reason} after {time.monotonic() - began_s:.1f} s")
 
     def comes_back(self, what: str, by: str = "true") -> None:
         """Do it, and there is one again. How long the agent waits before it tries again grows with each failure."""
@@ -118,3 +135,18 @@ def test_a_camera_that_is_unplugged(count: Count, counting: Box) -> None:
     count.ends("the camera is unplugged", unplug("camera"), "missing")
     wait_for(lambda: counting.run(f"systemctl is-active {EYE} || true").strip() == "inactive", "the eye ends")
     count.comes_back("the camera is plugged in", plug("camera"))
+
+
+def test_a_camera_that_another_program_streams_from(count: Count, counting: Box) -> None:
+    """It was faster when the camera came back. Once it has let go the camera is plugged in anew: busy ones are left
+    alone for a while.
+    """
+    count.ends("the camera is unplugged", unplug("camera"), "missing")
+    wait_for(lambda: counting.run(f"systemctl is-active {EYE} || true").strip() == "inactive", "the eye ends")
+    counting.run(streams("/dev/diemcau-frames"), timeout_s=60)
+    try:
+        count.stays_away("another program has the camera", plug("camera"), "busy")
+    finally:
+        counting.run(f"systemctl stop {STREAMS}")
+    count.stays_away("the camera is unplugged again", unplug("camera"), "missing")
+    count.comes_back("the other program has let go of the camera", plug("camera"))

@@ -158,10 +158,67 @@ def test_a_camera_that_may_not_be_opened_is_not_permitted(tmp_path: Path) -> Non
     assert caught.value.reason == "not_permitted"
 
 
-def test_a_node_that_cannot_be_opened_as_a_camera_is_busy() -> None:
-    with pytest.raises(EyeError, match="another program is using it, or it is none") as caught:
+@pytest.mark.parametrize("node", ["/dev/null", "/dev/zero"])
+def test_what_is_no_camera_is_not_busy(node: str) -> None:
+    with pytest.raises(EyeError, match=f"{node} is no camera") as caught:
+        open_capture(node)
+    assert caught.value.reason == "no_frames"
+
+
+class Refusing(Driver):
+    """A camera of which OpenCV says no the first ``times`` times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.refusals, self.tries = times, 0
+
+    def isOpened(self) -> bool:  # noqa: N802 # OpenCV's name
+        self.tries += 1
+        return self.tries > self.refusals
+
+    def set(self, what: int, value: float) -> bool:
+        return True
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, times: int, why: EyeError | None) -> tuple[Refusing, list[bool]]:
+    """The camera, and at each question for the reason whether OpenCV had been made to let go of it."""
+    refusing, asked = Refusing(times), list[bool]()
+
+    def explain(node: str) -> None:
+        asked.append(refusing.released.is_set())
+        if why is not None:
+            raise why
+
+    monkeypatch.setattr(camera_module, "_opencv", lambda node: refusing)
+    monkeypatch.setattr(camera_module, "explain_refusal", explain)
+    return refusing, asked
+
+
+def test_a_camera_that_opens_is_asked_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing, asked = refuse(monkeypatch, 0, None)
+    assert open_capture("/dev/null") is refusing  # type: ignore[comparison-overlap]
+    assert asked == []
+
+
+def test_the_kernels_reason_is_the_one_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing, asked = refuse(monkeypatch, 9, EyeError("busy", "another program is using it"))
+    with pytest.raises(EyeError, match="another program is using it"):
         open_capture("/dev/null")
-    assert caught.value.reason == "busy"
+    assert (refusing.tries, asked) == (1, [True])
+
+
+def test_a_camera_that_has_just_been_let_go_of_is_opened_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing, asked = refuse(monkeypatch, 1, None)
+    assert open_capture("/dev/null") is refusing  # type: ignore[comparison-overlap]
+    assert asked == [True]
+
+
+def test_a_camera_that_nobody_has_and_that_cannot_be_opened_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing, asked = refuse(monkeypatch, 9, None)
+    with pytest.raises(EyeError, match="nobody uses it: plug it in again") as caught:
+        open_capture("/dev/null")
+    assert caught.value.reason == "no_frames"
+    assert (refusing.tries, asked) == (2, [True, True])
 
 
 def test_the_error_of_opening_reaches_whoever_waits_for_a_frame() -> None:

@@ -5,12 +5,13 @@ plugging.py WHAT CHECK TIMES      plug and unplug so often; prints JSON: {"plug"
 
 The first number begins before the hub is told, so the kernel's enumeration is in it; the second begins with udev's
 first event about a camera or a sound card, and is 0 where the agent was faster than that. Both end when the message
-arrives at a subscriber of the broker. A check that comes and goes is reported as flapping soon, so what is waited for
-is that its count of changes goes up by one.
+arrives at a subscriber of the broker. A check that comes and goes so often would soon be reported as flapping, and its
+next changes would be no news: the agent begins anew before each turn.
 """
 
 import json
 import queue
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,30 +25,38 @@ PATIENCE_S = 20.0
 
 
 class Readiness:
-    """What the agent says of one check: how often it has changed, and when that arrived here."""
+    """What the agent says of one check, and when that arrived here."""
 
     def __init__(self, check: str) -> None:
         self._check = check
-        self._said: queue.SimpleQueue[tuple[float, int]] = queue.SimpleQueue()
+        self._said: queue.SimpleQueue[tuple[float, str, str]] = queue.SimpleQueue()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         self._client.on_message = self._hear
         self._client.connect("localhost")
         self._client.subscribe("diemcau/v1/+/readiness", qos=1)
         self._client.loop_start()
-        self.changes = self._said.get(timeout=PATIENCE_S)[1]
+        self._session = self._said.get(timeout=PATIENCE_S)[1]
 
     def _hear(self, client: object, userdata: object, message: mqtt.MQTTMessage) -> None:
-        arrived_s = time.monotonic()
-        for each in json.loads(message.payload)["checks"]:
+        arrived_s, document = time.monotonic(), json.loads(message.payload)
+        for each in document["checks"]:
             if each["name"] == self._check:
-                self._said.put((arrived_s, each["changes"]))
+                self._said.put((arrived_s, document["session"], each["state"]))
 
-    def after(self, what: Callable[[], None], bus: "Bus") -> tuple[float, float]:
-        """Do it: the seconds to the next change of the check, from the beginning and from the bus's first event."""
-        bus.first_s, began_s, wanted = None, time.monotonic(), self.changes + 1
+    def begin_anew(self) -> None:
+        """Restart the agent, and wait until it has looked at the bus, on which the device is not."""
+        before = self._session
+        subprocess.run(["systemctl", "restart", "diemcau-agent"], check=True)
+        state = ""
+        while self._session == before or state != "failed":
+            _, self._session, state = self._said.get(timeout=PATIENCE_S)
+
+    def after(self, what: Callable[[], None], wanted: str, bus: "Bus") -> tuple[float, float]:
+        """Do it: the seconds until the check is said to be as wanted, from the beginning and from the bus's event."""
+        bus.first_s, began_s, state, arrived_s = None, time.monotonic(), "", 0.0
         what()
-        while self.changes < wanted:
-            arrived_s, self.changes = self._said.get(timeout=PATIENCE_S)
+        while state != wanted:
+            arrived_s, _, state = self._said.get(timeout=PATIENCE_S)
         return round(arrived_s - began_s, 4), round(max(0.0, arrived_s - (bus.first_s or arrived_s)), 4)
 
 
@@ -72,8 +81,9 @@ def main(what: str, check: str, times: str) -> None:
     found: dict[str, list[tuple[float, float]]] = {"plug": [], "unplug": []}
     for _ in range(int(times)):
         usb.wait_for(lambda: usb.is_free(what))
-        found["plug"].append(readiness.after(lambda: usb.plug(what), bus))
-        found["unplug"].append(readiness.after(lambda: usb.unplug(what), bus))
+        readiness.begin_anew()
+        found["plug"].append(readiness.after(lambda: usb.plug(what), "ok", bus))
+        found["unplug"].append(readiness.after(lambda: usb.unplug(what), "failed", bus))
     print(json.dumps(found))
 
 
