@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from agent import __version__
+from agent.console import complaints
 from agent.console.journal import set_up_logging
 from agent.console.options import FiniteRange
 from agent.core.errors import AgentError
@@ -152,7 +153,8 @@ def count(
     from agent.eye_bootstrap import open_counting
 
     if annotate is not None and would_write_over(Path(source), Path(annotate)):
-        raise click.UsageError("--annotate would write over the pictures that are counted: name another place.")
+        complain("--annotate would write over the pictures that are counted: name another place.")
+        return WRONG_USE
     polygons = _zones(zones) if zones else Zones()
     counting = open_counting(source, fps, threshold, Path(annotate) if annotate else None, polygons)
     if window_s is None:
@@ -181,13 +183,12 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         code = cli.main(arguments, prog_name="diemcau", standalone_mode=False)
     except click.UsageError as error:
-        sentence = " ".join(error.format_message().split())  # click lists choices on lines of their own
-        complain(f"{sentence} Try `{error.ctx.command_path if error.ctx else 'diemcau'} --help`.")
+        complain(complaints.of_use(error))
         code = WRONG_FLAGS if arguments[:1] == ["run"] else WRONG_USE
     except (click.Abort, KeyboardInterrupt):
         code = 130  # what a shell says for Ctrl-C
     except AgentError as error:
-        complain(str(error))
+        complain(complaints.of_agent(error))
         code = FAILED
     except BrokenPipeError:
         sys.stderr.close()  # the reader left (`| head`): nobody to complain to
@@ -195,9 +196,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except OSError as error:
         if arguments[0] == "run":
             raise  # a service's journal wants the whole story
-        complain(
-            f"{error.strerror or error}: {error.filename or 'writing the results'}; make room or name another place"
-        )
+        complain(complaints.of_disk(error))
         code = FAILED
     _leave(code or DONE)
 

@@ -26,7 +26,7 @@ class Answer:
     """What came of a command: the final ``result``, or None and the word why there is none.
 
     ``presence`` and ``name`` are what the site says of itself; ``silence`` is ``no_answer``, ``nobody_listens``,
-    ``not_permitted`` or ``not_finished``.
+    ``not_permitted`` or ``not_finished``. ``loads`` are the room's, in its order; None where it has not told.
     """
 
     id: str
@@ -34,6 +34,7 @@ class Answer:
     silence: str | None
     presence: Presence
     name: str
+    loads: tuple[str, ...] | None = None
 
 
 class Asking:
@@ -76,7 +77,8 @@ class Asking:
         finally:
             self._listener.close()
         view = self._sites.by_id[self._site]
-        return Answer(id_, result, silence, view.presence, view.name)
+        loads = None if view.power is None else tuple(view.power.loads)
+        return Answer(id_, result, silence, view.presence, view.name, loads)
 
     def _wait(self, id_: str, for_s: float) -> tuple[CommandResult | None, str | None]:
         until_s = time.monotonic() + for_s

@@ -14,15 +14,27 @@ from agent.console import roll_call
 from agent.console.listener import TOPICS, Listener
 from agent.console.options import CENTRE, broker_of
 from agent.console.roll_call import RollCall, Row
-from agent.console.site_commands import complain, who_asks
+from agent.console.site_commands import complain, refusal, who_asks
 from agent.console.words import PRESENCE, VERDICT, both
 from agent.core.contract import ROOT, CommandMessage, compact
 from agent.core.identity import BrokerSection
 
 WITHIN_S = 10
-# What the broker retains comes at once after the subscription; the first pause is its end.
-KNOWN_LEAST_S, KNOWN_PAUSE_S, KNOWN_WITHIN_S = 1.5, 0.5, 5.0
+# What the broker retains comes with its answer to the subscription; the first pause is its end. mosquitto sends twenty
+# messages and waits for their acknowledgements (max_inflight_messages), so on a slow line a pause has to be longer than
+# the way there and back.
+KNOWN_PAUSE_S, KNOWN_WITHIN_S = 0.5, 15.0
+ROUND_TRIPS = 2
 STYLE = {"go": "green", "no-go": "bold red", "unknown": "yellow"}
+# A killed agent: the will's delay of 15 s. A box without power or line: one and a half keepalives of 20 s more; both
+# were measured (15.5 s, 50 s).
+ASK_AGAIN = (
+    "máy chủ vẫn thấy điểm cầu: chờ 20 giây (mất điện, đứt mạng: 1 phút) rồi hỏi lại / "
+    "the broker still has this site: wait 20 s (after a power cut or a cut line: a minute) and ask again"
+)
+NOT_TOLD = "đã trả lời nhưng chưa báo tình trạng / answered, but did not say how it is"
+
+Heard = tuple[str, bytes, bool]
 
 
 @click.command()
@@ -53,29 +65,47 @@ def hold(broker: BrokerSection, within_s: int, by: str) -> RollCall:
     Raises:
         LinkError: The broker is not there, or refuses us.
     """
-    listener = Listener(broker, (*TOPICS, f"{ROOT}/+/command/result"))
+    heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+    topics = (*TOPICS, f"{ROOT}/+/command/result")
+    listener = Listener(broker, topics, on_message=lambda *message: heard.put(message))
     listener.start()
     try:
-        call = _hear(RollCall(), listener, KNOWN_WITHIN_S, pause_s=KNOWN_PAUSE_S)
+        call = _learn(RollCall(), heard, max(KNOWN_PAUSE_S, ROUND_TRIPS * listener.round_trip_s))
         id_ = str(uuid.uuid4())
         command = CommandMessage(id=id_, action="report", args={}, issued_by=by, issued_at=datetime.now(UTC))
         listener.publish_to_all(command, expiry_s=within_s)
-        return _hear(roll_call.asked(call, id_, time.monotonic()), listener, within_s)
+        return _wait(roll_call.asked(call, id_, time.monotonic()), heard, within_s)
     finally:
         listener.close()
 
 
-def _hear(call: RollCall, listener: Listener, for_s: float, pause_s: float | None = None) -> RollCall:
-    """Take messages in for so long; with ``pause_s`` until nothing came for that time, else until all have answered."""
-    until_s = time.monotonic() + for_s
-    while (left_s := until_s - time.monotonic()) > 0 and (pause_s is not None or not call.is_complete):
+def _learn(call: RollCall, heard: queue.SimpleQueue[Heard], pause_s: float) -> RollCall:
+    """Who there is, from what the broker has stored, until none of that has come for ``pause_s``.
+
+    What sites say meanwhile is no part of it: three hundred of them never leave a pause.
+    """
+    end_s = time.monotonic() + KNOWN_WITHIN_S
+    until_s = time.monotonic() + pause_s
+    while (left_s := min(until_s, end_s) - time.monotonic()) > 0:
         try:
-            topic, raw = listener.messages.get(timeout=min(left_s, pause_s or left_s))
+            topic, raw, is_retained = heard.get(timeout=left_s)
         except queue.Empty:
-            if pause_s is not None and for_s - left_s < KNOWN_LEAST_S:
-                continue  # a broker that is slow to answer the subscription
             break
-        call = roll_call.heard(call, topic, raw, time.monotonic())
+        call = roll_call.heard(call, topic, raw, time.monotonic(), is_retained)
+        if is_retained:
+            until_s = time.monotonic() + pause_s
+    return call
+
+
+def _wait(call: RollCall, heard: queue.SimpleQueue[Heard], for_s: float) -> RollCall:
+    """Take messages in until all have answered, ``for_s`` at most."""
+    until_s = time.monotonic() + for_s
+    while (left_s := until_s - time.monotonic()) > 0 and not call.is_complete:
+        try:
+            topic, raw, is_retained = heard.get(timeout=left_s)
+        except queue.Empty:
+            break
+        call = roll_call.heard(call, topic, raw, time.monotonic(), is_retained)
     return call
 
 
@@ -95,8 +125,14 @@ def table(rows: list[Row]) -> Table:
 
 def _what(row: Row) -> str:
     if row.answered_s is None:
-        return f"không trả lời / no answer ({both(PRESENCE, row.presence)})"
-    return "\n".join(roll_call.sentence(check) for check in row.why)
+        silent = f"không trả lời / no answer ({both(PRESENCE, row.presence)})"
+        return f"{silent}\n{ASK_AGAIN}" if row.presence == "running" else silent
+    lines = [roll_call.sentence(check) for check in row.why]
+    if row.refused is not None:
+        lines.insert(0, refusal(row.refused))
+    elif not row.has_told:
+        lines.insert(0, NOT_TOLD)
+    return "\n".join(lines)
 
 
 def _total(rows: list[Row]) -> str:

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
+from agent.console.examination_words import sentence, word_of
 from agent.core.contract import compact
 from agent.core.diagnosis import GROUPS, Diagnosis, Report, Verdict
-from agent.core.remedies import remedy
 
 GROUP_WORDS = {
     "connect": ("Kết nối", "connection"),
@@ -43,15 +43,15 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def _entry(check: Diagnosis) -> dict[str, Any]:
-    sentence = _advice(check)
+    advice = sentence(check)
     return {
         "name": check.name,
         "group": check.group,
         "required": check.required,
         "state": check.state,
-        "reason": check.reason,
+        "reason": word_of(check),
         "seen": check.seen,
-        "advice": None if sentence is None else {"vi": sentence[0], "en": sentence[1]},
+        "advice": None if advice is None else {"vi": advice[0], "en": advice[1]},
     }
 
 
@@ -76,14 +76,10 @@ def _lines(check: Diagnosis) -> list[str]:
     optional = "" if check.required or "." in check.name else "  (không bắt buộc / optional)"
     printed = [f"  {state}  {check.name}{optional}  {_clean(first)}".rstrip()]
     printed += [f"      {_clean(line)}" for line in more]
-    sentence = _advice(check)
-    if sentence is not None:
-        printed += [f"      → {sentence[0]}", f"        {sentence[1]}"]
+    advice = sentence(check)
+    if advice is not None:
+        printed += [f"      → {advice[0]}", f"        {advice[1]}"]
     return printed
-
-
-def _advice(check: Diagnosis) -> tuple[str, str] | None:
-    return None if check.state == "ok" else remedy(check.kind, check.reason) or ("", check.reason or "")
 
 
 def _clean(text: str) -> str:

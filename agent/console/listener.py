@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,9 @@ class Listener:
         broker: Address and credentials; the user name is the client id where there is one.
         topics: What to listen to; all that all sites say, unless named.
         on_receipt: Told the broker's answer to each publish, on paho's thread: its number and its reason code.
+        on_message: Told each message on paho's thread: topic, payload, and whether the broker had it stored before we
+            listened. Without it they are put into ``messages``. Retain As Published is off (MQTT 5, 3.8.3.1), so what
+            a site says from now on is never marked as stored, though the site has it stored too.
     """
 
     def __init__(
@@ -35,21 +39,28 @@ class Listener:
         broker: BrokerSection,
         topics: tuple[str, ...] = TOPICS,
         on_receipt: Callable[[int, Any], None] = lambda mid, code: None,
+        on_message: Callable[[str, bytes, bool], None] | None = None,
     ) -> None:
         self._broker, self._topics, self._on_receipt = broker, topics, on_receipt
         self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._on_message = on_message or (lambda full, raw, is_retained: self.messages.put((full, raw)))
         self._answer: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._client: mqtt.Client | None = None
         self._thread: threading.Thread | None = None
+        self._asked_s = 0.0
+        self.round_trip_s = 0.0
         self.is_connected = False
 
     def start(self) -> None:
-        """Connect and subscribe.
+        """Connect and subscribe; back when the broker has acknowledged all subscriptions.
+
+        ``round_trip_s`` is then how long that acknowledgement took, and ``is_connected`` says later on whether the
+        subscriptions stand.
 
         Raises:
-            LinkError: The broker is not there, or refuses us.
+            LinkError: The broker is not there, or refuses us or what we want to listen to.
         """
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self._thread.start()
@@ -94,7 +105,8 @@ class Listener:
         try:
             client = new_client(client_id, self._broker)
             client.on_connect = guarded(self._on_connect)
-            client.on_message = guarded(lambda c, u, message: self.messages.put((message.topic, message.payload)))
+            client.on_subscribe = guarded(lambda c, u, mid, codes, p: self._on_subscribed(codes))
+            client.on_message = guarded(lambda c, u, m: self._on_message(m.topic, m.payload, m.retain))
             client.on_publish = guarded(lambda c, u, mid, code, p: self._on_receipt(mid, code))
             client.on_disconnect = guarded(lambda *_: self._ended.set())
             client.connect(self._broker.host, self._broker.port, keepalive=20)
@@ -115,6 +127,17 @@ class Listener:
             self._answer.put(f"the broker refuses this user ({code}): check the name and the password or certificate")
             self._ended.set()
             return
+        self._asked_s = time.monotonic()
         client.subscribe([(each, 1) for each in self._topics])
+
+    def _on_subscribed(self, codes: list[Any]) -> None:
+        refused = [f"{each} ({code})" for each, code in zip(self._topics, codes, strict=True) if code.is_failure]
+        if refused:
+            self._answer.put(
+                f"the broker does not let this user listen to {', '.join(refused)}: have its rights corrected there"
+            )
+            self._ended.set()
+            return
+        self.round_trip_s = time.monotonic() - self._asked_s
         self.is_connected = True
         self._answer.put(None)

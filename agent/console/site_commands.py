@@ -13,8 +13,10 @@ from agent.console.ask import EXPIRY_S, Answer, Asking, OnStep
 from agent.console.options import CENTRE, SiteId, broker_of
 from agent.console.sites import Presence, plain
 from agent.console.words import COMMAND_REASON, PRESENCE, SILENCE, both
-from agent.core.contract import PEOPLE_MAX, Aim, Payload, Recounted, compact
+from agent.core.contract import PEOPLE_MAX, Aim, CommandResult, Payload, Recounted, compact
 from agent.core.identity import BrokerSection
+
+LOADS_NAMED = 30  # there are no more pins on a header
 
 F = Callable[..., Any]
 
@@ -84,13 +86,30 @@ def why_not(answer: Answer, site: str) -> str:
     """Why a command was not done, Vietnamese first."""
     said = answer.result
     if said is not None:
-        # A reason is a word and what belongs to it; after a fault the load's name stands before it.
-        place, word, detail = _reason(plain(said.reason or ""))
-        detail = f" ({detail})" if detail else ""
-        verb = "từ chối / refused" if said.state == "refused" else "không làm được / failed"
-        return f"{site}: {verb}: {place}{both(COMMAND_REASON, word)}{detail}"
+        return f"{site}: {refusal(said)}" + (_loads(answer.loads) if said.reason == "unknown_load" else "")
     reason = both(SILENCE, answer.silence or "no_answer")
     return f"{site}: {reason}; trạng thái / status: {both(PRESENCE, answer.presence)}"
+
+
+def refusal(said: CommandResult) -> str:
+    """That a site refused or failed, and why: Vietnamese first."""
+    verb = "từ chối / refused" if said.state == "refused" else "không làm được / failed"
+    if not said.reason:
+        return verb
+    # A reason is a word and what belongs to it; after a fault the load's name stands before it.
+    place, word, detail = _reason(plain(said.reason))
+    detail = f" ({detail})" if detail else ""
+    return f"{verb}: {place}{both(COMMAND_REASON, word)}{detail}"
+
+
+def _loads(loads: tuple[str, ...] | None) -> str:
+    """Which loads a room has, for who named one that it has not; nothing where the room has not told."""
+    if loads is None:
+        return ""
+    if not loads:
+        return "; phòng này không có thiết bị nào / this room has no loads"
+    more = ", …" if len(loads) > LOADS_NAMED else ""
+    return f"; thiết bị của phòng / the room's loads: {', '.join(map(plain, loads[:LOADS_NAMED]))}{more}"
 
 
 def _reason(reason: str) -> tuple[str, str, str]:

@@ -7,8 +7,9 @@ from agent.adapters.broker_check import Knock
 from agent.adapters.certificates import CredentialError, bare_context, load_own, read_certificates
 from agent.adapters.errands import Outcome
 from agent.adapters.rights import is_open_to_all
-from agent.core.diagnosis import Diagnosis, Judged, certificate, days_left, worsened
+from agent.core.diagnosis import Diagnosis, Judged, days_left, worsened
 from agent.core.identity import BrokerSection, Identity
+from agent.doctor.expiry import WITHIN_DAY, graded, is_over
 from agent.doctor.scene import Scene
 
 NOT_REACHED = ("name", "port", "tls")
@@ -49,8 +50,7 @@ def _way(scene: Scene, section: BrokerSection, came: Knock) -> list[Diagnosis]:
     if came.expires is None:  # refused within the handshake, after the broker's certificate was found good
         return [name, port, tls]
     tls = replace(tls, seen=days_left(came.expires, scene.now))
-    soon: Judged = certificate(scene.now, came.expires, scene.now)
-    return [name, port, worsened(tls, soon)]
+    return [name, port, worsened(tls, graded(scene.now, came.expires, scene.now))]
 
 
 def _ca(scene: Scene, path: Path) -> Diagnosis:
@@ -64,7 +64,7 @@ def _ca(scene: Scene, path: Path) -> Diagnosis:
     except CredentialError as error:
         return worsened(found, ("failed", error.reason))
     found = replace(found, seen=f"{path}: {days_left(last.not_after, scene.now)}")
-    return worsened(found, certificate(last.not_before, last.not_after, scene.now))
+    return worsened(found, graded(last.not_before, last.not_after, scene.now))
 
 
 def _credentials(scene: Scene, identity: Identity, came: Knock | None) -> list[Diagnosis]:
@@ -78,7 +78,7 @@ def _credentials(scene: Scene, identity: Identity, came: Knock | None) -> list[D
         return []  # this machine's own broker
     if not found:
         found.append(Diagnosis("broker.certificate", "broker.certificate", "connect", "warning", "no_credentials"))
-    if came is not None and came.stage == "welcome" and found[0].state != "failed":
+    if came is not None and came.stage == "welcome" and _is_of_use(found[0]):
         # What is wrong with the file explains the refusal better than the refusal does.
         found[0] = Diagnosis(
             "broker.certificate", "broker.certificate", "connect", "failed", came.reason, came.said or found[0].seen
@@ -89,18 +89,18 @@ def _credentials(scene: Scene, identity: Identity, came: Knock | None) -> list[D
 def _certificate(scene: Scene, identity: Identity) -> Diagnosis:
     section = identity.broker
     found = Diagnosis("broker.certificate", "broker.certificate", "connect", seen=section.certificate)
-    for path in (Path(section.certificate), Path(section.key)):
-        judged = scene.to_read(path)
-        if judged[0] != "ok":
-            return worsened(found, judged, str(path))
+    unread = {path: scene.to_read(Path(path)) for path in (section.certificate, section.key)}
+    unread = {path: judged for path, judged in unread.items() if judged[0] != "ok"}
+    if unread:
+        return _unread(found, unread)
     try:
         own = read_certificates(Path(section.certificate))[0]
         load_own(bare_context(), section)
     except CredentialError as error:
         return worsened(found, ("failed", error.reason), error.path)
     found = replace(found, seen=f"{own.name}: {days_left(own.not_after, scene.now)}")
-    in_time = certificate(own.not_before, own.not_after, scene.now)
-    if in_time[0] == "failed":
+    in_time = graded(own.not_before, own.not_after, scene.now)
+    if is_over(in_time):
         return worsened(found, in_time)
     if own.name != identity.site:
         return worsened(found, ("failed", "other_site"), f"{own.name} ≠ {identity.site}")
@@ -109,6 +109,18 @@ def _certificate(scene: Scene, identity: Identity) -> Diagnosis:
     if is_open_to_all(Path(section.key)) and in_time[0] == "ok":
         return worsened(found, ("warning", "key_open"), section.key)
     return worsened(found, in_time)
+
+
+def _unread(found: Diagnosis, unread: dict[str, Judged]) -> Diagnosis:
+    """All files that cannot be read, so that nobody copies them one by one; with its own word where that differs."""
+    first = next((judged for judged in unread.values() if judged[0] == "failed"), next(iter(unread.values())))
+    named = (path if judged == first else f"{path} ({judged[1]})" for path, judged in unread.items())
+    return worsened(found, first, ", ".join(named))
+
+
+def _is_of_use(found: Diagnosis) -> bool:
+    """Whether nothing about the file itself explains a refusal; one whose last day has come is still good."""
+    return found.state != "failed" or (found.reason or "").startswith(WITHIN_DAY)
 
 
 def _password(scene: Scene, path: Path) -> Diagnosis:

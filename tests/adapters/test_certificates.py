@@ -66,6 +66,13 @@ def test_certificate_and_key_have_to_belong_together(ca: Authority) -> None:
     assert refusal((one[0], one[0].with_name("none"))) == ("no_file", "none")
 
 
+def test_all_files_that_are_missing_are_named(tmp_path: Path) -> None:
+    pair = tmp_path / "none.pem", tmp_path / "none.key"
+    with pytest.raises(CredentialError) as caught:
+        load_own(bare_context(), broker_of(8883, "", pair))
+    assert (caught.value.reason, caught.value.path) == ("no_file", f"{pair[0]}, {pair[1]}")
+
+
 def test_a_key_with_a_passphrase_is_an_error_and_never_a_question(ca: Authority) -> None:
     assert refusal(ca.issue("locked", password=b"secret")) == ("key_encrypted", "locked.key")
 

@@ -22,7 +22,7 @@ ROOT = "diemcau/v1/nam-sach"
 class FakeSite:
     """Hears commands and answers each with what ``answers`` makes of it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, commands: str = f"{ROOT}/command") -> None:
         self.heard: list[tuple[dict[str, Any], Any]] = []
         self.answers: Callable[[dict[str, Any]], list[dict[str, Any] | bytes]] = lambda command: []
         ready = threading.Event()
@@ -31,12 +31,17 @@ class FakeSite:
         self.client.on_subscribe = lambda *_: ready.set()
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
-        self.client.subscribe(f"{ROOT}/command", 1)
+        self.client.subscribe(commands, 1)
         assert ready.wait(PATIENCE_S)
 
     def status(self, state: str) -> None:
-        document = {**COMMON, "state": state, "connection": 1, "boot_id": "b", "version": "1"}
-        self.client.publish(f"{ROOT}/status", json.dumps(document), 1, retain=True).wait_for_publish(PATIENCE_S)
+        self.store("status", {**COMMON, "state": state, "connection": 1, "boot_id": "b", "version": "1"})
+
+    def store(self, name: str, document: dict[str, Any], waits: bool = True) -> None:
+        """Say something that the broker keeps. ``waits`` not from within ``answers``: that is paho's own thread."""
+        sent = self.client.publish(f"{ROOT}/{name}", json.dumps(document), 1, retain=True)
+        if waits:
+            sent.wait_for_publish(PATIENCE_S)
 
     def _on_message(self, client: mqtt.Client, _user: Any, message: mqtt.MQTTMessage) -> None:
         command = json.loads(message.payload)
@@ -101,3 +106,13 @@ def test_a_site_that_is_away_is_told_at_once_and_waited_for_to_the_end(broker: M
 def test_where_nobody_listens_the_wait_is_short(broker: Mosquitto) -> None:
     answer = ask(broker, within_s=300)
     assert (answer.result, answer.silence, answer.presence) == (None, "nobody_listens", "unknown")
+
+
+@pytest.mark.parametrize("loads", [{}, {"codec": "on", "amplifier": "off"}, None])
+def test_what_loads_the_room_has_comes_with_the_answer(
+    broker: Mosquitto, fake: FakeSite, loads: dict[str, str] | None
+) -> None:
+    if loads is not None:
+        fake.store("power", {**COMMON, "state": "on", "loads": loads})
+    fake.answers = lambda command: [final(command, state="refused", reason="unknown_load", result=None)]
+    assert ask(broker).loads == (None if loads is None else tuple(loads))

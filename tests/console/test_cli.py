@@ -56,6 +56,39 @@ def test_wrong_use_has_its_own_exit_code(arguments: list[str], code: int) -> Non
     assert "--help" in complaint(result)
 
 
+@pytest.mark.parametrize("wrong", ["--nope", "--spee", "--speedy"])
+def test_what_is_hidden_is_proposed_to_nobody(wrong: str) -> None:
+    result = diemcau("run", wrong)
+    assert result.returncode == 78
+    assert wrong in complaint(result)
+    assert "'--speed'" not in result.stderr
+    assert "'--state'" in diemcau("run", "--stat").stderr
+    assert "'--speed'" in diemcau("demo", "--spee").stderr  # there it is for everybody
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "first"),
+    [
+        (["drill", "--nope"], 2, "lệnh chưa đúng, xem `diemcau drill --help`"),
+        (["power", "nam-sach", "up"], 2, "lệnh chưa đúng, xem `diemcau power --help`"),
+        (["drill", "--within", "0"], 2, "lệnh chưa đúng, xem `diemcau drill --help`"),
+        (["no-such-command"], 2, "lệnh chưa đúng, xem `diemcau --help`"),
+        (["run", "--nope"], 78, "lệnh chưa đúng, xem `diemcau run --help`"),
+        (["watch", "--broker", "http://x"], 2, "lệnh chưa đúng, xem `diemcau watch --help`"),
+        (["watch", "--centre", "/no/such/file"], 1, "tệp cấu hình chưa đúng"),
+        (["drill", "--broker", "mqtt://127.0.0.1:1"], 1, "không dùng được máy chủ (broker)"),
+        (["count", "/no/such/picture", "--zones", "/no/such/file"], 1, "tệp cấu hình chưa đúng"),
+    ],
+)
+def test_an_error_is_vietnamese_first_and_english_beside_it(arguments: list[str], code: int, first: str) -> None:
+    result = diemcau(*arguments)
+    assert result.returncode == code
+    vietnamese, slash, english = complaint(result).partition(" / ")
+    assert vietnamese == f"diemcau: {first}"
+    assert slash
+    assert english.isascii()
+
+
 def test_watch_without_a_broker_says_so() -> None:
     result = diemcau("watch", "--broker", f"mqtt://127.0.0.1:{free_port()}")
     assert result.returncode == 1

@@ -280,7 +280,7 @@ def test_a_zones_file_that_cannot_be_used_is_one_sentence_with_every_mistake(
     said = capsys.readouterr()
     assert caught.value.code == 1
     assert said.out == ""
-    assert said.err.startswith(f"diemcau: {path}: ")
+    assert said.err.startswith(f"diemcau: tệp cấu hình chưa đúng / {path}: ")
     assert said.err.count("\n") == 1
     for sentence in sentences:
         assert sentence in said.err

@@ -83,6 +83,8 @@ def test_on_this_machine_every_group_is_told_and_nothing_is_written(tmp_path: Pa
     assert code == 1
     assert found["broker.port"]["state"] == "ok"
     assert found["camera-main"]["reason"] == "missing"
+    assert (found["box.state"]["state"], found["box.state"]["reason"]) == ("warning", "no_state")
+    assert "first start" in found["box.state"]["advice"]["en"]
     assert {"box.identity", "box.room", "box.state", "box.clock", "box.disk", "box.service", "box.user"} <= set(found)
     if not list(Path("/dev").glob("gpiochip*")):
         assert (found["power.chip"]["state"], found["power.chip"]["reason"]) == ("failed", "no_chip")
@@ -121,6 +123,9 @@ def test_a_changed_identity_is_tried_before_the_service_has_it(tmp_path: Path, m
         "broker.certificate": "warning",
     }  # fmt: skip
     assert "(19 d)" in good["broker.certificate"]["seen"]
+    assert good["broker.certificate"]["reason"] == "expires_soon"
+    assert good["broker.certificate"]["advice"]["vi"].startswith("Còn 19 ngày. Chứng chỉ của hộp")
+    assert good["broker.certificate"]["advice"]["en"].startswith("Days left: 19. This box's certificate")
     assert (bad["broker.tls"]["state"], bad["broker.tls"]["reason"]) == ("failed", "server_unknown")
     _, gone = doctor("--config", identity(tmp_path, url, f'ca = "{ca.pem}"\n{own}'), "--state", str(tmp_path))
     assert (gone["broker.port"]["state"], gone["broker.port"]["reason"]) == ("failed", "refused")

@@ -1,5 +1,6 @@
 """``diemcau power`` and ``diemcau identify``: what people and programs get, and the exit code."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,6 +83,22 @@ def test_one_load_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_why_it_was_not_done_is_said(state: str, reason: str, words: str) -> None:
     assert why_not(answer(None, state, reason), "nam-sach").endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("loads", "words"),
+    [
+        (("codec", "display\x07"), "no load of that name; thiết bị của phòng / the room's loads: codec, display�"),
+        (tuple(f"l{number}" for number in range(99)), "l28, l29, …"),
+        ((), "no load of that name; phòng này không có thiết bị nào / this room has no loads"),
+        (None, "there is no load of that name"),
+    ],
+)
+def test_who_named_a_load_that_is_not_there_hears_which_ones_are(loads: tuple[str, ...] | None, words: str) -> None:
+    said = replace(answer(None, "refused", "unknown_load"), loads=loads)
+    assert why_not(said, "nam-sach").endswith(words)
+    other = replace(answer(None, "refused", "locked"), loads=loads)
+    assert why_not(other, "nam-sach").endswith("a conference is live")
 
 
 def test_a_site_that_accepted_and_did_not_finish_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,12 @@
-"""agent/console/roll_call.py and ``diemcau drill``: who answered, who is fit, and what is to be done."""
+"""agent/console/roll_call.py: who answered, who is fit, and what is to be done."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from agent.adapters.mosquitto import Mosquitto, free_port
 from agent.console import roll_call
-from agent.console.drill import table
 from agent.console.roll_call import RollCall, Row
-from tests.conftest import Ear, Site
-from tests.console.test_cli import complaint, diemcau
 
 COMMON = {"at": "2012-11-20T07:30:00.000Z", "session": "s", "clock": "synced"}
 FAILED = {"name": "mic-table", "group": "audio", "required": True, "state": "failed", "reason": "missing"}
@@ -32,8 +27,10 @@ def there(*sites: str, state: str = "running") -> RollCall:
     return roll_call.asked(call, "q-1", 100.0)
 
 
-def answer(call: RollCall, site: str, after_s: float = 0.5, id_: str = "q-1", state: str = "done") -> RollCall:
-    return say(call, site, "command/result", 100.0 + after_s, id=id_, state=state, reason=None, result={})
+def answer(
+    call: RollCall, site: str, after_s: float = 0.5, id_: str = "q-1", state: str = "done", reason: str | None = None
+) -> RollCall:
+    return say(call, site, "command/result", 100.0 + after_s, id=id_, state=state, reason=reason, result={})
 
 
 def tell(call: RollCall, site: str, ready: bool | None, *checks: Any) -> RollCall:
@@ -71,9 +68,40 @@ def test_a_site_that_is_away_is_not_waited_for_and_no_go(state: str) -> None:
     assert roll_call.rows(call) == [Row("a", "a", "no-go", state, None)]
 
 
-def test_an_answer_to_another_question_or_a_refusal_is_none() -> None:
-    call = answer(answer(there("a"), "a", id_="q-0"), "a", state="refused")
+def test_an_answer_to_another_question_or_one_on_the_way_is_none() -> None:
+    call = answer(answer(there("a"), "a", id_="q-0"), "a", state="accepted")
     assert roll_call.heard(call, "diemcau/v1/a/command/result", b"{", 101.0).answered_s == {}
+
+
+@pytest.mark.parametrize("state", ["refused", "failed"])
+@pytest.mark.parametrize("ready", [None, True, False])
+def test_a_site_that_says_no_is_there_and_unknown_with_its_reason(state: str, ready: bool | None) -> None:
+    call = answer(there("a", "b"), "a", state=state, reason="clock_unsynced")
+    assert not call.is_complete
+    call = answer(call, "a", after_s=9.0)  # a second final state is none
+    if ready is not None:
+        call = tell(call, "a", ready, FAILED)
+    silent, row = roll_call.rows(call)
+    assert (silent.site, silent.verdict) == ("b", "no-go")
+    assert (row.verdict, row.answered_s, row.refused is not None) == ("unknown", 0.5, True)
+    document = roll_call.document(row)
+    assert (document["state"], document["reason"]) == (state, "clock_unsynced")
+    assert roll_call.document(silent)["state"] == "no_answer"
+
+
+def test_a_site_that_says_no_is_not_waited_for() -> None:
+    assert answer(there("a"), "a", state="refused", reason="expired").is_complete
+
+
+def test_what_the_broker_had_stored_is_no_answer_however_late_it_comes() -> None:
+    call = answer(there("a"), "a")
+    raw = json.dumps({**COMMON, "ready": True, "checks": []}).encode()
+    late = roll_call.heard(call, "diemcau/v1/a/readiness", raw, 101.0, is_retained=True)
+    assert not late.is_complete
+    assert verdicts(late) == {"a": "unknown"}
+    assert late.sites.by_id["a"].readiness is not None
+    fresh = roll_call.heard(late, "diemcau/v1/a/readiness", raw, 102.0)
+    assert (fresh.is_complete, verdicts(fresh)) == (True, {"a": "go"})
 
 
 def test_a_site_that_does_not_tell_how_it_is_is_unknown() -> None:
@@ -94,38 +122,3 @@ def test_what_a_site_says_is_shown_as_text_and_cut() -> None:
     sentence = roll_call.sentence(row.why[0])
     assert sentence.isprintable()
     assert len(sentence) < 400
-    table([row])
-
-
-def test_a_broker_that_is_not_there_and_wrong_use_are_one_sentence() -> None:
-    away = diemcau("drill", "--broker", f"mqtt://127.0.0.1:{free_port()}")
-    assert away.returncode == 1
-    assert "broker" in complaint(away)
-    assert diemcau("drill", "--within", "0", "--broker", "mqtt://localhost").returncode == 2
-
-
-def test_without_any_site_nobody_is_go(broker: Mosquitto) -> None:
-    done = diemcau("drill", "--broker", broker.url, "--within", "2")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "no site has ever been here" in done.stderr
-
-
-def test_two_rooms_and_a_lost_one_in_a_drill(broker: Mosquitto, ear: Ear, site: Callable[..., Site]) -> None:
-    room = site(broker.url, [{"at_s": 5, "do": "press"}, {"at_s": 0, "do": "arrive", "people": 5}], look_down_share=0)
-    room.start()
-    ear.wait("/readiness", lambda d: d["ready"] is True, "ready")
-    go = diemcau("drill", "--broker", broker.url, "--within", "10", "--json")
-    document = json.loads(go.stdout)
-    assert (go.returncode, document["verdict"]) == (0, "go")
-    assert document["sites"][0]["answered_s"] < 10
-    room.write(b"h\n")
-    ear.wait("/power", lambda d: d["state"] == "off", "off")
-    off = diemcau("drill", "--broker", broker.url)
-    assert off.returncode == 1
-    assert "Nhấn nút để bật phòng." in off.stdout.replace("\n", " ") or "room.power" in off.stdout
-    assert room.process is not None
-    room.process.kill()
-    room.process.wait()
-    ear.wait("/status", lambda d: d["state"] == "lost", "lost")
-    lost = json.loads(diemcau("drill", "--broker", broker.url, "--within", "3", "--json").stdout)
-    assert (lost["verdict"], lost["sites"][0]["presence"]) == ("no-go", "lost")

@@ -74,10 +74,29 @@ def test_a_room_says_which_file_it_is_and_what_is_broken(tmp_path: Path) -> None
 
 def test_the_state_folder_has_to_be_a_folder_that_can_be_written(tmp_path: Path) -> None:
     assert box.state(scene(tmp_path)).state == "ok"
-    assert box.state(scene(tmp_path / "not" / "yet")).state == "ok"
     write(tmp_path / "file", "")
     assert box.state(scene(tmp_path / "file")).reason == "not_writable"
     assert box.state(scene(tmp_path, who=STRANGER)).reason == "run_as_root"
+
+
+def test_a_state_folder_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = tmp_path / "not" / "yet"
+    found = box.state(scene(missing))
+    assert (found.state, found.reason, found.seen) == ("warning", "no_state", f"{missing} (chưa có / not there)")
+    monkeypatch.setattr(box, "STATE_OF_UNIT", missing)
+    assert box.state(replace(served(missing), who=STRANGER)).reason == "no_state"  # systemd makes it
+    assert box.state(scene(missing, who=STRANGER)).reason == "run_as_root"
+    assert "not there" in box.state(scene(missing, who=STRANGER)).seen
+    write(tmp_path / "file", "")
+    found = box.state(scene(tmp_path / "file" / "state"))
+    assert (found.state, found.reason) == ("failed", "not_makeable")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask for somebody else")
+def test_a_state_folder_that_the_services_user_cannot_make_is_a_failure(tmp_path: Path) -> None:
+    nobody = rights.find("nobody", (), "unit")
+    found = box.state(scene(tmp_path / "state", who=nobody))
+    assert (found.state, found.reason) == ("failed", "not_makeable")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask for somebody else")

@@ -60,17 +60,50 @@ def test_what_lies_behind_a_failure_is_left_out(ca: Authority, came: Knock, name
 def test_a_broker_whose_certificate_ends_soon_is_a_warning(ca: Authority) -> None:
     came = Knock("through", addresses=("::1",), expires=datetime.now(UTC) + timedelta(days=9.5))
     tls = named(look(broker_of(8883, ca.pem, ca.issue(SITE)), came), "broker.tls")
-    assert (tls.state, tls.reason) == ("warning", "expires_soon")
+    assert (tls.state, tls.reason) == ("warning", "expires_soon: 9")
     assert tls.seen.endswith("(9 d)")
 
 
 def test_our_own_certificate_is_judged_by_its_time_its_name_and_its_use(ca: Authority) -> None:
-    assert own(ca, ca.issue(SITE, to_days=29)).reason == "expires_soon"
-    assert own(ca, ca.issue(SITE, to_days=29)).state == "warning"
+    assert own(ca, ca.issue(SITE, to_days=29.5)).reason == "expires_soon: 29"
+    assert own(ca, ca.issue(SITE, to_days=29.5)).state == "warning"
     assert own(ca, ca.issue(SITE, -9, -1)).reason == "expired"
     assert own(ca, ca.issue(SITE, 1, 9)).reason == "not_yet_valid"
     assert own(ca, ca.issue("hai-duong")).reason == "other_site"
     assert own(ca, ca.issue(SITE, use=SERVER)).reason == "not_for_clients"
+
+
+def test_an_end_within_the_day_is_a_failure_for_each_certificate_of_the_way(tmp_path: Path) -> None:
+    old = Authority(tmp_path, "old", to_days=0.5)
+    came = Knock("through", addresses=("::1",), expires=datetime.now(UTC) + timedelta(days=0.5))
+    found = look(broker_of(8883, old.pem, old.issue(SITE, to_days=0.5)), came)
+    for name in ("broker.tls", "broker.ca", "broker.certificate"):
+        assert (named(found, name).state, named(found, name).reason) == ("failed", "expires_within_day: 0")
+
+
+def test_an_end_within_the_day_hides_nothing_that_is_worse(ca: Authority) -> None:
+    refused = Knock("welcome", "client_refused", "TLSV1_ALERT_UNKNOWN_CA", ("::1",))
+    assert own(ca, ca.issue(SITE, to_days=0.5), refused).reason == "client_refused"
+    assert own(ca, ca.issue("hai-duong", to_days=0.5)).reason == "other_site"
+    assert own(ca, ca.issue(SITE, to_days=0.5, use=SERVER)).reason == "not_for_clients"
+
+
+def test_all_files_that_are_missing_are_named(tmp_path: Path) -> None:
+    pem, key, authority = tmp_path / "site.pem", tmp_path / "site.key", tmp_path / "ca.pem"
+    found = look(broker_of(8883, authority, (pem, key)))
+    certificate = named(found, "broker.certificate")
+    assert (certificate.state, certificate.reason) == ("failed", "no_file")
+    assert certificate.seen == f"{pem}, {key}"
+    assert (named(found, "broker.ca").reason, named(found, "broker.ca").seen) == ("no_file", str(authority))
+
+
+def test_two_files_with_two_troubles_keep_their_own_words(tmp_path: Path, ca: Authority) -> None:
+    unit = Unit("diemcau-agent.service", "loaded", hidden=(str(tmp_path / "hidden"),))
+    section = broker_of(8883, ca.pem, (tmp_path / "none.pem", tmp_path / "hidden" / "site.key"))
+    found = link.broker(scene(tmp_path, unit), Identity(site=SITE, broker=section), Outcome(THROUGH))
+    certificate = named(found, "broker.certificate")
+    assert certificate.reason == "no_file"
+    assert certificate.seen == f"{section.certificate}, {section.key} (hidden)"
 
 
 def test_files_of_no_use_are_named(tmp_path: Path, ca: Authority) -> None:
