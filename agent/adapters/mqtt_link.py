@@ -280,13 +280,14 @@ def new_client(client_id: str, broker: BrokerSection) -> mqtt.Client:
     """A paho client for MQTT 5 with the broker's credentials, not connected yet.
 
     Raises:
-        LinkError: A certificate, key or password file cannot be read.
+        LinkError: A certificate, key or password file is not there or cannot be read.
     """
     client = mqtt.Client(
         CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
     try:
+        _must_be_there(broker)
         if broker.tls:
             client.tls_set_context(_tls(broker))
         if broker.username:
@@ -318,6 +319,14 @@ def describe(error: Exception, broker: BrokerSection) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"{where} refuses connections: start it, or correct the address"
     return f"{where} cannot be reached: {error}"
+
+
+def _must_be_there(broker: BrokerSection) -> None:
+    """OpenSSL does not say which file it misses, and several may be missing. Raises LinkError."""
+    named = (broker.ca, broker.certificate, broker.key, broker.password_file)
+    missing = [path for path in named if path and not Path(path).exists()]
+    if missing:
+        raise LinkError(f"{', '.join(missing)} cannot be found: copy it there, or correct the path")
 
 
 def _tls(broker: BrokerSection) -> ssl.SSLContext:

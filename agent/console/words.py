@@ -18,6 +18,7 @@ REASON = {
     "no_camera": ("chưa cấu hình camera", "no camera configured"),
     "missing": ("không thấy thiết bị", "missing"),
     "busy": ("camera đang bận", "camera busy"),
+    "flapping": ("camera chập chờn", "camera comes and goes"),
     "not_permitted": ("không có quyền mở camera", "camera not permitted"),
     "starting": ("đang khởi động", "starting"),
     "few_samples": ("mới bắt đầu đếm", "just begun"),

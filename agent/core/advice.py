@@ -160,6 +160,10 @@ SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
         "Hộp sắp hết bộ nhớ: báo kỹ thuật.",
         "The box is short of memory: tell a technician.",
     ),
+    ("box.usb", "also_a_keyboard"): (
+        "Một camera hoặc micro không có trong cấu hình lại vừa là bàn phím: rút ra và báo kỹ thuật.",
+        "A camera or microphone that the config does not know is also a keyboard: unplug it and tell a technician.",
+    ),
     ("", "flapping"): (
         "Chập chờn, lúc được lúc mất: kiểm tra cáp và đầu cắm.",
         "It comes and goes: check the cable and the plugs.",

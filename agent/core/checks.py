@@ -4,6 +4,7 @@ USB checks are answered by the bus (presence, never by opening the device: a con
 by the probes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -21,6 +22,9 @@ class CheckState:
 
     ``is_live``: what it said holds until it says something else (the bus tells every change); otherwise it is an answer
     of one moment, that may be older than what one wants to prove with it.
+
+    ``node_s`` is since when the device is at its ``node``, or nowhere. ``went_with_room``: it went when the room's
+    power did, and may be fed by it; nobody can tell before the room is on again.
     """
 
     state: Literal["ok", "failed", "unknown"] = "unknown"
@@ -29,13 +33,20 @@ class CheckState:
     seen_s: float = 0.0
     node: str = ""
     is_live: bool = False
+    node_s: float = 0.0
+    went_with_room: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """All checks by name."""
+    """All checks by name.
+
+    ``keyboards`` are cameras and microphones that no check speaks of and that say that they are keyboards too; None
+    while nobody has looked at the bus.
+    """
 
     by_name: dict[str, CheckState] = field(default_factory=dict)
+    keyboards: tuple[UsbDevice, ...] | None = None
 
     def is_ok(self, name: str, since_s: float = 0.0) -> bool:
         """True when the check is ok now, and not only was so before ``since_s``."""
@@ -47,24 +58,44 @@ class Checks:
         return self.by_name.get(name, CheckState())
 
 
-def handle(checks: Checks, event: Event, now_s: float, config: RoomConfig) -> Checks:
-    """The checks after an event. Pure."""
+def handle(checks: Checks, event: Event, now_s: float, config: RoomConfig, power_goes: bool = False) -> Checks:
+    """The checks after an event. ``power_goes``: the room loses its power about now, and devices with it. Pure."""
     match event:
         case UsbChanged(devices=devices):
-            found = {check.name: _present(check, devices) for check in config.checks if check.kind in KINDS}
+            there = {check.name: _there(check, devices) for check in config.checks if check.kind in KINDS}
+            found = {name: _present(device) for name, device in there.items()}
+            checks = replace(checks, keyboards=_keyboards(devices, there.values()))
         case Probed(check=name, ok=ok, reason=reason) if config.check(name):
             found = {name: CheckState("ok" if ok else "failed", reason)}
         case _:
             return checks
-    seen = {name: _since(checks.of(name), state, now_s) for name, state in found.items()}
-    return Checks({**checks.by_name, **seen})
+    seen = {name: _since(checks.of(name), state, now_s, power_goes) for name, state in found.items()}
+    return replace(checks, by_name={**checks.by_name, **seen})
 
 
-def _present(check: CheckSection, devices: tuple[UsbDevice, ...]) -> CheckState:
-    for device in devices:
-        if matches(check, device):
-            return CheckState("ok", _doubt(device), node=device.node, is_live=True)
-    return CheckState("failed", "missing", is_live=True)
+def power_is_back(checks: Checks) -> Checks:
+    """The room is on: what is not there now is missing, whatever has taken it."""
+    if not any(each.went_with_room for each in checks.by_name.values()):
+        return checks
+    return replace(checks, by_name={name: replace(each, went_with_room=False) for name, each in checks.by_name.items()})
+
+
+def _there(check: CheckSection, devices: tuple[UsbDevice, ...]) -> UsbDevice | None:
+    return next((device for device in devices if matches(check, device)), None)
+
+
+def _present(device: UsbDevice | None) -> CheckState:
+    if device is None:
+        return CheckState("failed", "missing", is_live=True)
+    return CheckState("ok", _doubt(device), node=device.node, is_live=True)
+
+
+def _keyboards(devices: tuple[UsbDevice, ...], spoken_of: Iterable[UsbDevice | None]) -> tuple[UsbDevice, ...]:
+    """Those that no check speaks of. By port: the microphone of a camera is the same thing, and one warning is enough;
+    the twin of a device, which fits the same check, is another.
+    """
+    ports = {device.port for device in spoken_of if device is not None}
+    return tuple(device for device in devices if device.is_keyboard and device.port not in ports)
 
 
 def _doubt(device: UsbDevice) -> str | None:
@@ -84,6 +115,14 @@ def matches(check: CheckSection, device: UsbDevice) -> bool:
     )
 
 
-def _since(before: CheckState, after: CheckState, now_s: float) -> CheckState:
+def _since(before: CheckState, after: CheckState, now_s: float, power_goes: bool) -> CheckState:
     unchanged = (before.state, before.reason) == (after.state, after.reason)
-    return replace(after, seen_s=now_s, since_s=before.since_s if unchanged else now_s)
+    stayed = after.node == before.node
+    has_gone = after.is_live and after.state == "failed"
+    return replace(
+        after,
+        seen_s=now_s,
+        since_s=before.since_s if unchanged else now_s,
+        node_s=before.node_s if stayed else now_s,
+        went_with_room=has_gone and (before.went_with_room or (power_goes and before.state == "ok")),
+    )

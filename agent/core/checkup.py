@@ -2,7 +2,8 @@
 every room has. Raw: as of this moment, without damping (``core/readiness.py``).
 
 The names of the built-in ones have a dot, which no check of a config may have: ``room.power``, ``camera.picture``,
-``camera.counting``, ``box.clock``, ``box.disk``, ``box.temperature``, ``box.supply``, ``box.memory``, ``box.files``.
+``camera.counting``, ``box.clock``, ``box.disk``, ``box.temperature``, ``box.supply``, ``box.memory``, ``box.files``,
+``box.usb``.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ HOT_C = 80.0
 MEMORY_LOW_SHARE = 0.1
 
 NETWORK_KINDS = ("tcp", "ping")
+# While the room is so, what gets its power from there may have none.
+WITHOUT_POWER = ("off", "starting", "stopping")
 # Reasons of the headcount that speak of the picture, and how bad each is; the others leave it unknown or fine.
 PICTURE: dict[str, State] = {
     "dark": "failed",
@@ -38,7 +41,7 @@ PICTURE: dict[str, State] = {
 COUNTING: dict[str, State] = dict.fromkeys(
     ("no_model", "model_refused", "no_opencv", "unreadable", "eye_ended", "eye_silent"), "failed"
 )
-NOT_LOOKING = {"room_off", "stopped", "starting", "missing"}
+NOT_LOOKING = {"room_off", "stopped", "starting", "missing", "flapping"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ def _configured(check: CheckSection, facts: Facts, now_s: float) -> Finding:
     reason = seen.reason
     if check.kind in NETWORK_KINDS and state != "unknown" and now_s - seen.seen_s > ANSWER_HOLDS_S:
         state, reason = "unknown", "no_answer"
-    if check.kind in NETWORK_KINDS and state == "failed" and facts.power.state in ("off", "starting", "stopping"):
+    may_lack_power = check.kind in NETWORK_KINDS or seen.went_with_room
+    if may_lack_power and state == "failed" and facts.power.state in WITHOUT_POWER:
         state, reason = "unknown", "room_off"  # what has no power does not answer, and need not
     if state == "ok" and check.name in facts.busy:
         state, reason = "warning", "busy"  # whatever streams from it may be the conference itself: nothing is wrong
@@ -142,6 +146,8 @@ def _box(facts: Facts) -> list[Finding]:
     total, used = health.get("memory_total_bytes"), health.get("memory_used_bytes")
     if total and used is not None:
         found.append(_optional("memory", "box", "memory_low" if 1 - used / total < MEMORY_LOW_SHARE else None))
+    if facts.checks.keyboards is not None:
+        found.append(_optional("usb", "box", "also_a_keyboard" if facts.checks.keyboards else None))
     return found
 
 

@@ -20,11 +20,15 @@ from agent.core.events import Event, EyeAlive, EyeEnded, EyeReady, EyeTrouble, F
 START_WITHIN_S = 30.0
 # The eye says that it is alive once a second and before each look; longer than this and it hangs. A wrong headcount may
 # stand no longer. A box that is slow at looking gets three times what its last look took.
-SILENT_AFTER_S = 5.0
+SILENT_AFTER_S = 4.0
 SLOW_LOOKS = 3
 # A start costs a second of one core, and a camera that is back is to be counted with soon.
 RETRY_FIRST_S, RETRY_CAP_S = 1.0, 8.0
 GOOD_AFTER_S = 60.0  # a run this long forgets the failures before it
+# Another program has the camera, as a rule the conference itself. It may let go of it for a moment, and a try of ours
+# in that moment would take the camera away from it: so there are few tries. A count that is back a minute late is the
+# smaller harm.
+BUSY_AGAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,15 @@ class Outcome:
     trouble: str | None = None
 
 
-def handle(eye: EyeWatch, event: Event, node: str | None, now_s: float, config: RoomConfig) -> Outcome:
-    """One step. ``node`` is the camera to watch now, None for none. Pure."""
+def handle(
+    eye: EyeWatch, event: Event, node: str | None, now_s: float, config: RoomConfig, is_loose: bool = False
+) -> Outcome:
+    """One step. ``node`` is the camera to watch now, None for none. Pure.
+
+    ``is_loose``: a camera comes and goes, so that another node is no reason to begin with short pauses again.
+    """
     if node != eye.node:
-        return _turn_to(eye, node, now_s, config)
+        return _turn_to(eye, node, now_s, config, is_loose)
     if node is None:
         return Outcome(eye, [])
     if eye.running:
@@ -79,9 +88,10 @@ def handle(eye: EyeWatch, event: Event, node: str | None, now_s: float, config: 
     return Outcome(eye, [])
 
 
-def _turn_to(eye: EyeWatch, node: str | None, now_s: float, config: RoomConfig) -> Outcome:
+def _turn_to(eye: EyeWatch, node: str | None, now_s: float, config: RoomConfig, is_loose: bool) -> Outcome:
     stop: list[Command] = [StopEye()] if eye.running else []
-    eye = replace(eye, node=node, running=False, failures=0, retry_s=None)
+    failures = eye.failures if is_loose or node is None else 0  # with no camera nobody knows yet which one comes
+    eye = replace(eye, node=node, running=False, failures=failures, retry_s=None)
     if node is None:
         return Outcome(eye, stop)
     return _start(eye, now_s, config)
@@ -130,7 +140,7 @@ def _forgiven(eye: EyeWatch, now_s: float) -> int:
 
 
 def _failed(eye: EyeWatch, reason: str, message: str, now_s: float) -> Outcome:
-    pause_s = min(RETRY_CAP_S, RETRY_FIRST_S * 2**eye.failures)
+    pause_s = BUSY_AGAIN_S if reason == "busy" else min(RETRY_CAP_S, RETRY_FIRST_S * 2**eye.failures)
     # The exponent is bounded with the pause: a camera that is gone for a year must not make a large number.
     failures = min(eye.failures + 1, 10)
     eye = replace(eye, running=False, failures=failures, retry_s=now_s + pause_s)

@@ -275,21 +275,29 @@ def _check(now: Now, self: Self, watched: Watched) -> Check:
 def device_moved(before: ReadinessState, after: ReadinessState, power: PowerState) -> list[NoteEvent]:
     """Lines of the history for devices that came or went: those that were there at least once.
 
-    While the room goes down or is off a device may lose its power with it, and come back so: that is no news.
+    While the room goes down or is off a device may lose its power with it, and come back so: that is no news. One that
+    comes and goes has a line when that begins and one when it has kept still, none in between.
     """
     notes = []
     for name, each in after.watched.items():
-        was = before.watched.get(name)
-        if was is None or not each.finding.kind.startswith("usb-"):
-            continue
-        detail = {"check": name, "reason": each.reason}
-        if each.state == "failed" and was.state in ("ok", "warning") and power.state in ("on", "fault"):
-            notes.append(NoteEvent("device.lost", "warning", None, detail))
-        elif was.state == "failed" and each.state in ("ok", "warning") and power.state in ("on", "fault"):
-            notes.append(NoteEvent("device.found", "info", None, detail))
-        if each.reason == "also_a_keyboard" and was.reason != each.reason:
+        was, detail = before.watched.get(name), {"check": name, "reason": each.reason}
+        if was is not None and each.finding.kind.startswith("usb-") and power.state in ("on", "fault"):
+            notes += _moved(was, each, detail)
+        is_new = was is None or was.reason != each.reason
+        if is_new and each.reason == "also_a_keyboard":
             notes.append(NoteEvent("device.suspicious", "warning", None, detail))
     return notes
+
+
+def _moved(was: Watched, now: Watched, detail: dict[str, Any]) -> list[NoteEvent]:
+    if was.is_flapping and now.is_flapping:
+        return []
+    is_over = was.is_flapping and not now.is_flapping  # it may have gone for good while nothing was told
+    if now.state == "failed" and (was.state in ("ok", "warning") or is_over):
+        return [NoteEvent("device.lost", "warning", None, detail)]
+    if now.state in ("ok", "warning") and was.state == "failed":
+        return [NoteEvent("device.found", "info", None, detail)]
+    return []
 
 
 def said_nothing(reports: Reports, name: str) -> Reports:

@@ -7,9 +7,11 @@
     another boot, or power was lost ── restore = last ────────► as it was, or was going to be
                                     ├─ restore = on ──────────► on, in order
                                     └─ restore = off ─────────► off
+    this boot, but the memory is of an earlier one ───────────► as the lines read; nothing moves
     nothing was kept ── half a room ──────────────────────────► fault: a person decides
 
-A restart of the agent is no return of power: within one boot of the machine a room that is on stays on.
+A restart of the agent is no return of power: within one boot of the machine a room that is on stays on, also where the
+disk fails and still tells of an earlier boot. And whatever `restore` says, no start of ours cuts a locked room.
 """
 
 from dataclasses import replace
@@ -29,7 +31,14 @@ READING_FAULTS = {UNKNOWN_LEVEL, LEVEL_CHANGED, INTERRUPTED}
 FRESH_BOOT_S = 300.0
 
 
-def begin(started: Started, kept: PowerMemory | None, boot_id: str, now_s: float, config: PowerSection) -> Result:
+def begin(
+    started: Started,
+    kept: PowerMemory | None,
+    boot_id: str,
+    now_s: float,
+    config: PowerSection,
+    locked: bool = False,
+) -> Result:
     """The machine's first state, and what is to be switched for it. Pure.
 
     Args:
@@ -38,6 +47,7 @@ def begin(started: Started, kept: PowerMemory | None, boot_id: str, now_s: float
         boot_id: The machine's present boot.
         now_s: Monotonic seconds, which count from the boot.
         config: Loads and ``restore``.
+        locked: A conference is live.
     """
     loads = started.loads
     power = Power(loads={load.name: loads.get(load.name, "unknown") for load in config.loads})
@@ -49,8 +59,12 @@ def begin(started: Started, kept: PowerMemory | None, boot_id: str, now_s: float
     power = replace(power, orders=kept.orders)
     if kept.boot_id == boot_id:
         return _again(power, kept, started.held, now_s, config)
+    if started.alive_s is not None or started.held:
+        return _found(power)  # an earlier run of this boot had a disk that it could not write
     last: Goal = "on" if kept.wanted else "off"
     goal = last if config.restore == "last" else config.restore
+    if goal == "off" and locked and "on" in power.loads.values():
+        return _found(power)
     return _towards(power, goal, now_s, config)
 
 

@@ -54,24 +54,31 @@ from agent.core.restarts import Run, Watchdog
 
 # While the room is in one of these states people may be in it, and they are counted.
 COUNTED_WHILE = {"on", "fault"}
+# What a load feeds does not go with the relay: its own supply carries it for a second or two, the kernel notices after
+# that, and where udev cannot be heard the bus is looked at every five seconds.
+GOES_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
     """Everything that the agent knows. Replaced, never changed.
 
-    ``watched`` is the check of the camera that counts, ``busy`` are those that another program has; ``scheduled`` are
-    the conferences that the schedule has brought the room up for; ``keeper`` is what the disk knows; ``told`` the power
-    as the history knows it.
+    ``off_s`` is when the room went off, None where it is not or nobody saw it. ``watched`` is the check of the camera
+    that counts, ``busy`` are those that another program has, ``blind`` those that give no picture, ``held`` those that
+    come and go and until when each is held back; ``scheduled`` are the conferences that the schedule has brought the
+    room up for; ``keeper`` is what the disk knows; ``told`` the power as the history knows it.
     """
 
     power: Power = Power()
+    off_s: float | None = None
     checks: Checks = Checks()
     readiness: Readiness = Readiness()
     eye: EyeWatch = EyeWatch()
     estimator: Estimator = Estimator(trouble="room_off")
     watched: str | None = None
     busy: frozenset[str] = frozenset()
+    blind: frozenset[str] = frozenset()
+    held: dict[str, float] = field(default_factory=dict)
     conference: Conference | None = None
     scheduled: tuple[str, ...] = ()
     commanding: Commanding = Commanding()
@@ -118,8 +125,7 @@ def act(room: Room, event: Event, now: Now, self: Self) -> Result:
     if room.identify_until_s is not None and now.mono_s >= room.identify_until_s:
         room = replace(room, identify_until_s=None)
     asked = actions.handle(room, event, now, self)
-    room = replace(asked.room, checks=checks.handle(asked.room.checks, event, now.mono_s, self.config))
-    room, moves = _switch(room, event, asked.wish, now, self)
+    room, moves = _switch(_look(asked.room, event, now, self), event, asked.wish, now, self)
     room, finals = (room, []) if self.stands_in else actions.conclude(room, now, self)
     room, looks = _count(room, event, now, self)
     room = replace(room, say_all=asked.say_all, wake_s=schedule.wake_s(room.conference, now))
@@ -147,16 +153,33 @@ def deadline_s(room: Room) -> float:
         room.keeper.deadline_s,
         room.readiness.deadline_s,
         room.reports.beat_s,
+        *room.held.values(),
     )
     return min(at for at in wanted if at is not None)
 
 
+def _look(room: Room, event: Event, now: Now, self: Self) -> Room:
+    """What the bus and the probes say. A device that goes while the room's power does may have lost its own."""
+    is_just_off = room.off_s is not None and now.mono_s <= room.off_s + GOES_WITHIN_S
+    goes = room.power.state == "stopping" or is_just_off
+    return replace(room, checks=checks.handle(room.checks, event, now.mono_s, self.config, power_goes=goes))
+
+
 def _switch(room: Room, event: Event, wish: Wish | None, now: Now, self: Self) -> Result:
     """The power machine's step, and after it what a command or the schedule wants of it."""
+    before = room
+    room, moves = _wished(room, event, wish, now, self)
+    went_off = room.power.state == "off" and before.power.state != "off"
+    off_s = now.mono_s if went_off else room.off_s if room.power.state == "off" else None
+    seen = checks.power_is_back(room.checks) if room.power.state == "on" else room.checks
+    return replace(room, off_s=off_s, checks=seen), moves
+
+
+def _wished(room: Room, event: Event, wish: Wish | None, now: Now, self: Self) -> Result:
     config, locked = self.config.power, schedule.is_live(room.conference, now)
     if isinstance(event, Started):
         kept = memory.power_of(event.memory.facts)
-        machine, moves = restore.begin(event, kept, self.boot_id, now.mono_s, config)
+        machine, moves = restore.begin(event, kept, self.boot_id, now.mono_s, config, locked)
         machine = replace(machine, orders=actions.still_open(machine.orders, room))
     else:
         machine, moves = power.handle(room.power, event, now.mono_s, config, room.checks, locked)
@@ -236,19 +259,33 @@ def _message(room: Room, message: MessageReceived, now: Now, site: str) -> Resul
 
 def _count(room: Room, event: Event, now: Now, self: Self) -> Result:
     """Keep the eye on the right camera, and its frames in the window."""
-    busy = cameras.still_busy(room.busy, room.checks, room.power.state in COUNTED_WHILE)
-    room, commands, trouble = _watch(replace(room, busy=busy), event, now, self)
-    if trouble == "busy" and room.watched is not None:
-        # Another program has it: the other camera, where there is one, is tried in the same step.
-        room, more, _ = _watch(replace(room, busy=room.busy | {room.watched}), event, now, self)
+    is_counted = room.power.state in COUNTED_WHILE
+    busy, blind = (cameras.still_left(names, room.checks, is_counted) for names in (room.busy, room.blind))
+    room = replace(room, busy=busy, blind=blind, held=_held(room, now, self))
+    room, commands, trouble = _watch(room, event, now, self)
+    if trouble in cameras.LEFT_FOR and (name := room.watched) is not None:
+        # The other camera, where there is one, is tried in the same step.
+        if trouble == "busy":
+            room = replace(room, busy=room.busy | {name})
+        else:
+            room = replace(room, blind=room.blind | {name})
+        room, more, _ = _watch(room, event, now, self)
         commands += more
     return room, commands
+
+
+def _held(room: Room, now: Now, self: Self) -> dict[str, float]:
+    if room.stopping or room.power.state not in COUNTED_WHILE:
+        return {}  # no camera is started with, and nobody need be woken for one
+    tried = room.eye.node if room.eye.running or room.watched in room.busy else None
+    return cameras.held(self.config.camera, room.checks, room.readiness, tried, now.mono_s)
 
 
 def _watch(room: Room, event: Event, now: Now, self: Self) -> tuple[Room, list[Command], str | None]:
     name, reason = _camera(room, self)
     node = None if name is None else room.checks.of(name).node
-    outcome = eye_watch.handle(room.eye, event, node, now.mono_s, self.config)
+    is_loose = cameras.is_loose(self.config.camera, room.readiness)
+    outcome = eye_watch.handle(room.eye, event, node, now.mono_s, self.config, is_loose)
     estimator = room.estimator
     if node is None:
         estimator = headcount.fail(estimator, reason)
@@ -258,7 +295,8 @@ def _watch(room: Room, event: Event, now: Now, self: Self) -> tuple[Room, list[C
         estimator = estimator if again else headcount.fail(estimator, outcome.trouble)
     elif isinstance(event, FrameSeen) and outcome.eye.running and event.watch == outcome.eye.watch:
         estimator = headcount.add_frame(estimator, event, self.config.headcount)
-        room = replace(room, busy=room.busy - {name})  # it gives frames, so nobody else has it
+        # It gives frames, so nobody else has it.
+        room = replace(room, busy=room.busy - {name}, blind=room.blind - {name})
     return replace(room, eye=outcome.eye, estimator=estimator, watched=name), outcome.commands, outcome.trouble
 
 
@@ -271,7 +309,9 @@ def _camera(room: Room, self: Self) -> tuple[str | None, str]:
         return None, "room_off"
     if not camera.check:
         return None, "no_camera"
-    name = cameras.chosen(camera, room.checks, room.busy)
+    name = cameras.chosen(camera, room.checks, room.busy | room.blind, room.held)
+    if room.held:
+        return name, "flapping"
     return name, "starting" if room.checks.of(camera.check).state == "unknown" else "missing"
 
 

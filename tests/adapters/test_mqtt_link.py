@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -20,9 +21,11 @@ from agent.adapters.mqtt_link import (
     MqttLink,
     back_off_s,
     guarded,
+    new_client,
 )
 from agent.adapters.outgoing import publish_properties
 from agent.core.contract import ALL_COMMAND, About, Payload, Status, Truth
+from agent.core.errors import LinkError
 from agent.core.events import Event, LinkDown, LinkUp, MessageReceived
 from agent.core.identity import BrokerSection
 from tests.conftest import PATIENCE_S, wait_for
@@ -302,6 +305,14 @@ def test_credentials_that_cannot_be_read_are_named(make_link: MakeLink, events: 
     link.close()
     assert isinstance(down, LinkDown)
     assert "cannot be used" in down.reason
+
+
+def test_every_credential_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ca, certificate, key = (str(tmp_path / name) for name in ("ca.pem", "site.pem", "site.key"))
+    Path(ca).touch()
+    broker = BrokerSection(url="mqtts://broker.example:8883", ca=ca, certificate=certificate, key=key)
+    with pytest.raises(LinkError, match=rf"^{certificate}, {key} cannot be found: "):
+        new_client("chi-linh", broker)
 
 
 def test_the_waiting_times_are_jittered_doubled_and_capped() -> None:

@@ -130,10 +130,16 @@ class Rig:
         self.facts: dict[str, str] = {}
         self.history: list[dict[str, Any]] = []
 
-    def start(self, memory: Memory = Memory(), problems: tuple[Problem, ...] = (), **loads: LoadState) -> list[Command]:
-        """Begin; loads that are not named read back off."""
+    def start(
+        self,
+        memory: Memory = Memory(),
+        problems: tuple[Problem, ...] = (),
+        alive_s: float | None = None,
+        **loads: LoadState,
+    ) -> list[Command]:
+        """Begin; loads that are not named read back off. ``alive_s``: an earlier run's last sign of life."""
         self.contacts = {load.name: loads.get(load.name, "off") for load in self.config.power.loads}
-        return self.do(Started(dict(self.contacts), problems, memory))
+        return self.do(Started(dict(self.contacts), problems, memory, alive_s=alive_s))
 
     def start_long_ago(self, **loads: Any) -> None:
         """Begin, and let every load's least time off go by. Orders are then told from here."""

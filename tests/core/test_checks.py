@@ -56,7 +56,7 @@ def test_a_check_that_has_not_answered_is_unknown_and_not_ok() -> None:
 def test_a_look_at_the_bus_answers_every_usb_check_and_no_other() -> None:
     checks = after((5, UsbChanged((CAMERA, MICROPHONE))))
     assert checks.by_name == {
-        "camera-main": CheckState("ok", None, 5, 5, "/dev/video0", is_live=True),
+        "camera-main": CheckState("ok", None, 5, 5, "/dev/video0", is_live=True, node_s=5),
         "camera-spare": CheckState("failed", "missing", 5, 5, is_live=True),
     }
 
@@ -88,12 +88,19 @@ def test_another_answer_or_another_reason_begins_anew(second: Probed, since_s: f
 def test_a_camera_on_another_node_is_the_same_camera_for_since() -> None:
     moved = UsbDevice("camera", "046d:085e", "A1", "1-1.2", "/dev/video7")
     checks = after((5, UsbChanged((CAMERA,))), (9, UsbChanged((moved,))))
-    assert checks.of("camera-main") == CheckState("ok", None, 5, 9, "/dev/video7", is_live=True)
+    assert checks.of("camera-main") == CheckState("ok", None, 5, 9, "/dev/video7", is_live=True, node_s=9)
+
+
+def test_since_when_a_device_is_at_its_node_begins_anew_with_each_plug_and_with_nothing_else() -> None:
+    stays = after((5, UsbChanged((CAMERA,))), (9, UsbChanged((CAMERA, SPARE))), (11, UsbChanged((CAMERA,))))
+    assert stays.of("camera-main").node_s == 5
+    again = after((5, UsbChanged((CAMERA,))), (9, UsbChanged(())), (11, UsbChanged((CAMERA,))))
+    assert again.of("camera-main").node_s == 11
 
 
 def test_a_pulled_camera_keeps_no_node() -> None:
     pulled = after((5, UsbChanged((CAMERA,))), (9, UsbChanged((SPARE,)))).of("camera-main")
-    assert pulled == CheckState("failed", "missing", 9, 9, is_live=True)
+    assert pulled == CheckState("failed", "missing", 9, 9, is_live=True, node_s=9)
 
 
 @pytest.mark.parametrize("event", [Probed("somebody-else", True), ButtonPressed(), Tick()])
@@ -112,3 +119,75 @@ def test_a_camera_on_the_bus_is_there_until_the_bus_says_otherwise() -> None:
     plugged = after((5, UsbChanged((CAMERA,))))
     assert plugged.is_ok("camera-main", since_s=5000)
     assert not core.handle(plugged, UsbChanged(()), 5001, CONFIG).is_ok("camera-main", since_s=5000)
+
+
+# A device that the room feeds
+
+
+def gone(*looks: tuple[float, bool, bool]) -> bool:
+    """Whether the camera counts as gone with the room's power, after looks: when, is it there, does the power go."""
+    checks = Checks()
+    for at_s, is_there, power_goes in looks:
+        checks = core.handle(checks, UsbChanged((CAMERA,) if is_there else ()), at_s, CONFIG, power_goes)
+    return checks.of("camera-main").went_with_room
+
+
+@pytest.mark.parametrize(
+    ("looks", "with_room"),
+    [
+        ([(1, True, False), (2, False, True)], True),
+        ([(1, True, False), (2, False, False)], False),
+        ([(1, True, False), (2, False, False), (3, False, True)], False),
+        ([(1, False, True)], False),
+        ([(1, True, False), (2, False, True), (3, False, False)], True),
+        ([(1, True, False), (2, False, True), (3, True, False)], False),
+        ([(1, True, False), (2, False, True), (3, True, False), (4, False, False)], False),
+    ],
+)
+def test_a_device_went_with_the_room_when_it_was_there_until_the_power_went(
+    looks: list[tuple[float, bool, bool]], with_room: bool
+) -> None:
+    assert gone(*looks) == with_room
+
+
+def test_once_the_power_is_back_no_device_is_away_for_want_of_it() -> None:
+    checks = after((5, UsbChanged((CAMERA,))))
+    assert core.power_is_back(checks) is checks
+    checks = core.handle(checks, UsbChanged(()), 6, CONFIG, power_goes=True)
+    assert not core.power_is_back(checks).of("camera-main").went_with_room
+
+
+def test_a_silent_device_on_the_network_has_not_gone() -> None:
+    checks = after((5, Probed("codec-answers", True)))
+    checks = core.handle(checks, Probed("codec-answers", False, "timeout"), 6, CONFIG, power_goes=True)
+    assert not checks.of("codec-answers").went_with_room
+
+
+# Keyboards
+
+
+def test_nothing_is_said_of_keyboards_before_somebody_looked_at_the_bus() -> None:
+    assert after((5, Probed("codec-answers", True))).keyboards is None
+    assert after((5, UsbChanged(()))).keyboards == ()
+
+
+STRANGER = UsbDevice("microphone", "1234:5678", "", "1-1.4", "hw:2", is_keyboard=True)
+TYPING = UsbDevice("camera", "046d:085e", "A1", "1-1.2", "/dev/video0", is_keyboard=True)
+
+
+@pytest.mark.parametrize(
+    ("devices", "ports"),
+    [
+        ((CAMERA, MICROPHONE), []),
+        ((CAMERA, STRANGER), ["1-1.4"]),
+        ((TYPING, UsbDevice("microphone", "046d:085e", "A1", "1-1.2", "hw:1", is_keyboard=True)), []),
+        ((CAMERA, UsbDevice("camera", "046d:085e", "B2", "1-1.5", "/dev/video4", is_keyboard=True)), ["1-1.5"]),
+    ],
+    ids=["none", "fits no check", "the camera's check says it", "a twin that no check speaks of"],
+)
+def test_a_keyboard_that_no_check_speaks_of_is_known(devices: tuple[UsbDevice, ...], ports: list[str]) -> None:
+    assert [each.port for each in after((5, UsbChanged(devices))).keyboards or ()] == ports
+
+
+def test_a_keyboard_that_was_unplugged_is_none_any_more() -> None:
+    assert after((5, UsbChanged((STRANGER,))), (6, UsbChanged((CAMERA,)))).keyboards == ()

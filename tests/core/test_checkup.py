@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from agent.core import checkup
-from agent.core.advice import SENTENCES, advice
+from agent.core.advice import SENTENCES, Language, advice
 from agent.core.checks import Checks, CheckState
 from agent.core.checkup import COUNTING, NOT_LOOKING, PICTURE, Facts, Finding
 from agent.core.config import RoomConfig
+from agent.core.events import UsbDevice
 from agent.core.headcount import FORGETS
 from agent.core.parse import build
 from agent.core.power import Power
@@ -68,6 +69,21 @@ def test_the_configs_checks_come_first_and_in_its_order_with_its_groups() -> Non
     ]
 
 
+def test_the_bus_of_the_box_comes_last_once_somebody_has_looked_at_it() -> None:
+    def usb(keyboards: tuple[UsbDevice, ...] | None) -> list[Finding]:
+        facts = Facts(ON, Checks(keyboards=keyboards), None, ALL_WELL, False, True)
+        return [each for each in checkup.findings(facts, CONFIG, NOW_S)[-1:] if each.name == "box.usb"]
+
+    stranger = UsbDevice("microphone", "1234:5678", "", "1-1.4", "hw:2", is_keyboard=True)
+    assert usb(None) == []
+    assert usb(()) == [Finding("box.usb", "box.usb", "box", False, "ok")]
+    assert usb((stranger,)) == [Finding("box.usb", "box.usb", "box", False, "warning", "also_a_keyboard")]
+    languages: list[Language] = ["vi", "en"]
+    for language in languages:
+        sentence = advice("box.usb", "also_a_keyboard", language)
+        assert sentence not in (None, advice("usb-camera", "also_a_keyboard", language))
+
+
 def test_no_check_of_a_config_can_have_the_name_of_a_built_in_one() -> None:
     check = {"kind": "ping", "address": "192.0.2.1"}
     for name in set(found()) - {check.name for check in CONFIG.checks}:
@@ -108,6 +124,15 @@ def test_what_a_network_check_says(state: CheckState, power: Power, ago_s: float
 def test_what_the_bus_says_holds_also_while_the_room_is_off(state: CheckState, expected: Any, power: Power) -> None:
     microphone = found(power, mic_table=state)["mic-table"]
     assert (microphone.state, microphone.reason) == expected
+
+
+@pytest.mark.parametrize("state", ["stopping", "off", "starting"])
+def test_a_device_that_went_with_the_rooms_power_is_unknown_while_that_is_away(state: Any) -> None:
+    went = CheckState("failed", "missing", NOW_S - 5, NOW_S - 5, is_live=True, went_with_room=True)
+    microphone = found(Power(state), mic_table=went)["mic-table"]
+    assert (microphone.state, microphone.reason) == ("unknown", "room_off")
+    microphone = found(Power("fault", reason="not_proven"), mic_table=went)["mic-table"]
+    assert (microphone.state, microphone.reason) == ("failed", "missing")
 
 
 @pytest.mark.parametrize(

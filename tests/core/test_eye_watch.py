@@ -10,7 +10,14 @@ from agent.core import eye_watch as core
 from agent.core.commands import Command, StopEye, WatchCamera
 from agent.core.config import RoomConfig
 from agent.core.events import Event, EyeAlive, EyeEnded, EyeReady, EyeTrouble, Tick
-from agent.core.eye_watch import GOOD_AFTER_S, RETRY_CAP_S, SILENT_AFTER_S, START_WITHIN_S, EyeWatch
+from agent.core.eye_watch import (
+    BUSY_AGAIN_S,
+    GOOD_AFTER_S,
+    RETRY_CAP_S,
+    SILENT_AFTER_S,
+    START_WITHIN_S,
+    EyeWatch,
+)
 from tests.core.rig import BEGIN_S, examples, frame, only, room_config
 
 CONFIG = room_config(
@@ -91,7 +98,7 @@ def test_every_word_of_the_eye_buys_it_time(event: Event) -> None:
 
 
 def test_a_word_of_an_earlier_process_buys_no_time() -> None:
-    assert step(WATCHING, EyeAlive(3), at_s=4.9)[0].deadline_s == BEGIN_S + SILENT_AFTER_S
+    assert step(WATCHING, EyeAlive(3), at_s=SILENT_AFTER_S - 0.1)[0].deadline_s == BEGIN_S + SILENT_AFTER_S
     assert step(WATCHING, EyeAlive(3), at_s=SILENT_AFTER_S)[2] == "eye_silent"
 
 
@@ -123,8 +130,45 @@ def test_another_camera_is_not_blamed_for_the_first_one() -> None:
 
 
 def test_the_log_says_what_the_eye_said_and_when_it_is_tried_again() -> None:
-    outcome = core.handle(WATCHING, EyeTrouble(4, "busy", "the camera is in use"), NODE, BEGIN_S, CONFIG)
-    assert "eye: busy: the camera is in use; again in 1 s" in str(outcome.commands)
+    outcome = core.handle(WATCHING, EyeTrouble(4, "no_frames", "the camera gives none"), NODE, BEGIN_S, CONFIG)
+    assert "eye: no_frames: the camera gives none; again in 1 s" in str(outcome.commands)
+
+
+@pytest.mark.parametrize("failures", [0, 1, 9])
+def test_a_camera_that_another_program_has_is_left_alone_for_a_minute(failures: int) -> None:
+    eye, _, trouble = step(replace(WATCHING, failures=failures), EyeTrouble(4, "busy", "…"), at_s=0)
+    assert (eye.deadline_s, trouble) == (BEGIN_S + BUSY_AGAIN_S, "busy")
+    assert step(eye, Tick(), at_s=BUSY_AGAIN_S - 0.01)[1] == []
+    assert step(eye, Tick(), at_s=BUSY_AGAIN_S)[1] == [order(5)]
+
+
+def test_a_busy_camera_that_was_unplugged_is_tried_at_once_when_it_is_back() -> None:
+    eye, _, _ = step(WATCHING, EyeTrouble(4, "busy", "…"), at_s=0)
+    eye, commands, _ = step(eye, Tick(), None, at_s=1)
+    assert (eye.deadline_s, commands) == (None, [])
+    assert step(eye, Tick(), at_s=2)[1] == [order(5)]
+
+
+# A camera that comes and goes
+
+
+def replugged(eye: EyeWatch, is_loose: bool) -> EyeWatch:
+    """The camera is away for a moment, back on another node, and the eye fails with it."""
+    eye = core.handle(eye, Tick(), None, BEGIN_S + 61, CONFIG, is_loose=False).eye
+    eye = core.handle(eye, Tick(), OTHER, BEGIN_S + 62, CONFIG, is_loose).eye
+    assert eye.running
+    return core.handle(eye, EyeEnded(eye.watch, "exit 1"), OTHER, BEGIN_S + 62, CONFIG, is_loose).eye
+
+
+@pytest.mark.parametrize(("is_loose", "pause_s"), [(True, RETRY_CAP_S), (False, 1)])
+def test_a_camera_that_comes_and_goes_is_not_forgiven_for_that(is_loose: bool, pause_s: float) -> None:
+    assert replugged(replace(WAITING, failures=5), is_loose).deadline_s == BEGIN_S + 62 + pause_s
+    assert replugged(replace(WATCHING, failures=5), is_loose).deadline_s == BEGIN_S + 62 + pause_s
+
+
+def test_a_good_run_is_forgiven_also_where_the_camera_comes_and_goes() -> None:
+    good, _, _ = step(replace(WATCHING, failures=5), EyeAlive(4), at_s=GOOD_AFTER_S + 1)
+    assert replugged(good, is_loose=True).deadline_s == BEGIN_S + 62 + 1
 
 
 # Whatever happens, in whatever order
@@ -135,21 +179,22 @@ EVENTS = st.one_of(
     st.builds(EyeReady, WATCHES, st.just("yunet_n"), st.none()),
     st.builds(EyeAlive, WATCHES),
     st.builds(EyeEnded, WATCHES, st.just("…")),
-    st.builds(EyeTrouble, WATCHES, st.just("busy"), st.just("…")),
+    st.builds(EyeTrouble, WATCHES, st.sampled_from(["busy", "no_model"]), st.just("…")),
     st.builds(lambda watch: frame(BEGIN_S, watch=watch), WATCHES),
 )
-STEPS = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 4.0, 40.0]), st.sampled_from([None, NODE, NODE, OTHER]), EVENTS))
+NODES = st.sampled_from([None, NODE, NODE, OTHER])
+STEPS = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 4.0, 40.0]), NODES, st.booleans(), EVENTS))
 
 
 @examples(150)
 @given(steps=STEPS)
 def test_at_most_one_eye_runs_and_no_deadline_stays_in_the_past(
-    steps: list[tuple[float, str | None, Event]],
+    steps: list[tuple[float, str | None, bool, Event]],
 ) -> None:
     eye, now_s, alive, numbers = EyeWatch(), BEGIN_S, False, [0]
-    for pause_s, node, event in steps:
+    for pause_s, node, is_loose, event in steps:
         now_s += pause_s
-        outcome = core.handle(eye, event, node, now_s, CONFIG)
+        outcome = core.handle(eye, event, node, now_s, CONFIG, is_loose)
         for command in outcome.commands:
             # WatchCamera itself ends what may be there before it starts another.
             alive = isinstance(command, WatchCamera) if isinstance(command, WatchCamera | StopEye) else alive
@@ -162,7 +207,7 @@ def test_at_most_one_eye_runs_and_no_deadline_stays_in_the_past(
     assert numbers == sorted(set(numbers))
 
 
-@pytest.mark.parametrize(("look_s", "patience_s"), [(0.02, 5.0), (4.0, 12.0)])
+@pytest.mark.parametrize(("look_s", "patience_s"), [(0.02, SILENT_AFTER_S), (4.0, 12.0)])
 def test_a_box_that_is_slow_at_looking_is_given_time_and_one_that_hangs_is_not(
     look_s: float, patience_s: float
 ) -> None:

@@ -48,7 +48,7 @@ class Life(RuleBasedStateMachine):
     def begin(self, restore: str, on: bool, live: bool) -> None:
         self.restore, self.boot, self.ids = restore, 1, 0
         self.hold_at_s, self.held_s, self.may_stop = float("inf"), float("-inf"), False
-        self.is_down = False
+        self.is_down = self.is_restart = False
         self.went_off_s: dict[str, float] = {}
         self.box = Box(self, restore, self.boot)
         self.started_s = self.box.now_s
@@ -71,6 +71,7 @@ class Life(RuleBasedStateMachine):
             return
         self.went_off_s[order.load] = self.box.now_s
         assert self.may_stop or not self.locked, f"{order.load} is cut in a live conference"
+        assert self.may_stop or not self.is_restart, f"{order.load} is cut by a restart of the agent"
 
     def do(self, event: Event) -> None:
         """Handle an event. A stop that has begun may end, also if a lock comes meanwhile."""
@@ -118,8 +119,9 @@ class Life(RuleBasedStateMachine):
         if self.hold_at_s <= until_s:
             self.box.wait(self.hold_at_s - self.box.now_s)
             self.hold_at_s = float("inf")
-            # The second of two holds within the time that the lamp shows for it.
-            self.may_stop = self.may_stop or self.box.now_s - self.held_s < HOLD_AGAIN_WITHIN_S
+            # The second of two holds within the time that the lamp shows for it: it has to begin in time.
+            again_s = HOLD_AGAIN_WITHIN_S + self.box.config.power.button.hold_s
+            self.may_stop = self.may_stop or self.box.now_s - self.held_s < again_s
             self.held_s = self.box.now_s
             self.do(ButtonHeld())
         self.box.wait(until_s - self.box.now_s)
@@ -176,16 +178,20 @@ class Life(RuleBasedStateMachine):
     def probe(self, ok: bool) -> None:
         self.do(Probed("codec-answers", ok))
 
-    @rule(dropped=st.booleans())
-    def restart_the_agent(self, dropped: bool) -> None:
-        self.start_again(dict.fromkeys(NAMES, "off") if dropped else dict(self.box.contacts))
+    @rule(dropped=st.booleans(), was_seen=st.sampled_from([True, True, False]))
+    def restart_the_agent(self, dropped: bool, was_seen: bool) -> None:
+        """``was_seen``: the run before has left a sign of its life, as it does on every box."""
+        contacts = dict.fromkeys(NAMES, "off") if dropped else dict(self.box.contacts)
+        self.is_restart = was_seen
+        self.start_again(contacts, self.box.now_s if was_seen else None)
+        self.is_restart = False
 
     @rule()
     def cut_the_power(self) -> None:
         self.boot += 1
         self.start_again(dict.fromkeys(NAMES, "off"))
 
-    def start_again(self, contacts: dict[str, Any]) -> None:
+    def start_again(self, contacts: dict[str, Any], alive_s: float | None = None) -> None:
         before = self.box
         self.is_down, self.hold_at_s, self.held_s = False, float("inf"), float("-inf")
         self.box = Box(self, self.restore, self.boot)
@@ -197,7 +203,8 @@ class Life(RuleBasedStateMachine):
         self.may_stop = kept == "stopping"
         settled = {each.settled.id: each.settled for each in before.kept}
         self.box.kept = list(before.kept)
-        self.box.start(Memory(tuple(settled.values()), facts=dict(before.facts)), **contacts)
+        memory = Memory(tuple(settled.values()), facts=dict(before.facts))
+        self.box.start(memory, alive_s=alive_s, **contacts)
         self.may_stop = self.box.room.power.state == "stopping"
         self.box.do(LinkUp(1))
 

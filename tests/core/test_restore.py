@@ -40,9 +40,12 @@ def begin(
     boot_id: str = "boot-1",
     held: tuple[str, ...] = (),
     now_s: float = NOW_S,
+    alive_s: float | None = None,
+    locked: bool = False,
 ) -> tuple[Power, str]:
     """The state, and the first order as a word."""
-    power, commands = restore.begin(Started(ALL[found], held=frozenset(held)), before, boot_id, now_s, config(how))
+    started = Started(ALL[found], held=frozenset(held), alive_s=alive_s)
+    power, commands = restore.begin(started, before, boot_id, now_s, config(how), locked)
     moves = only(SetRelay, commands)
     assert len(moves) <= 1, "loads go one after the other"
     return power, f"{moves[0].load} {'on' if moves[0].on else 'off'}" if moves else ""
@@ -94,6 +97,23 @@ def test_after_a_power_cut_the_room_is_as_the_config_says(before: str, how: str,
 def test_after_a_power_cut_a_room_that_firmware_left_on_goes_off_where_that_is_asked() -> None:
     assert begin("on", kept("on"), "off", "boot-2")[1] == "amplifier off"
     assert begin("on", kept("on"), "last", "boot-2")[1] == ""
+
+
+@pytest.mark.parametrize("how", ["last", "off", "on"])
+@pytest.mark.parametrize("sign", [{"alive_s": NOW_S - 2}, {"held": NAMES}])
+@pytest.mark.parametrize(("found", "state"), [("on", "on"), ("off", "off")])
+def test_a_restart_moves_nothing_where_the_disk_still_tells_of_an_earlier_boot(
+    found: str, state: str, sign: dict[str, Any], how: str
+) -> None:
+    """A card that failed before this boot: what it says of the power is long over."""
+    power, move = begin(found, kept("off" if found == "on" else "on", boot_id="boot-0"), how, **sign)
+    assert (power.state, move) == (state, "")
+
+
+@pytest.mark.parametrize("how", ["last", "off"])
+def test_a_start_never_cuts_a_locked_room(how: str) -> None:
+    power, move = begin("on", kept("off", boot_id="boot-0"), how, locked=True)
+    assert (power.state, move) == ("on", "")
 
 
 def test_a_fault_at_a_room_that_was_off_is_no_wish_to_be_on() -> None:
