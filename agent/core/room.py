@@ -265,11 +265,8 @@ def _count(room: Room, event: Event, now: Now, self: Self) -> Result:
     room, commands, trouble = _watch(room, event, now, self)
     if trouble in cameras.LEFT_FOR and (name := room.watched) is not None:
         # The other camera, where there is one, is tried in the same step.
-        if trouble == "busy":
-            room = replace(room, busy=room.busy | {name})
-        else:
-            room = replace(room, blind=room.blind | {name})
-        room, more, _ = _watch(room, event, now, self)
+        left = replace(room, busy=busy | {name}) if trouble == "busy" else replace(room, blind=blind | {name})
+        room, more, _ = _watch(left, event, now, self)
         commands += more
     return room, commands
 

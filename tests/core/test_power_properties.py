@@ -174,6 +174,14 @@ class Life(RuleBasedStateMachine):
     def wear_out_or_replace_the_card(self, works: bool) -> None:
         self.box.disk_works = works
 
+    @precondition(lambda self: not self.is_down)
+    @rule(locks=st.booleans())
+    def boot_with_a_dead_card(self, locks: bool) -> None:
+        """From then on the disk tells of an earlier boot, and by chance nobody would come to this."""
+        self.box.disk_works = False
+        self.cut_the_power()
+        self.come_up(locks)
+
     @rule(ok=st.booleans())
     def probe(self, ok: bool) -> None:
         self.do(Probed("codec-answers", ok))
