@@ -37,6 +37,10 @@ SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
         "An earlier start or stop was cut short: press the button to go on, hold it to switch off.",
     ),
     ("", "room_off"): ("Bật phòng rồi kiểm tra lại.", "Bring the room up, then look again."),
+    ("usb-camera", "no_frames"): (
+        "Camera có cắm nhưng không cho hình: rút cáp USB và nguồn camera rồi cắm lại; vẫn vậy thì báo kỹ thuật.",
+        "The camera is there but gives no picture: plug its USB cable and power in again, or tell a technician.",
+    ),
     ("usb-camera", "missing"): (
         "Không thấy camera: kiểm tra cáp USB và nguồn của camera, cắm lại vào đúng cổng.",
         "The camera is not there: check its USB cable and power, plug it into the same port again.",

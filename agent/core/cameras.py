@@ -14,7 +14,9 @@ from agent.core.readiness import Readiness
 
 # A start takes a second of one core, so that a camera that comes and goes costs a fifth of one at most.
 STEADY_AFTER_S = 5.0
-LEFT_FOR = ("busy", "no_frames")  # why the eye gives a camera up for the spare one
+LEFT_FOR = ("busy", "no_frames")  # why the eye gives a camera up for the other one at once
+# In a row, of any kind, with the spare one: the main one may be fine again by now.
+FAILURES_ENOUGH = 5
 
 
 def chosen(

@@ -60,7 +60,8 @@ class Finding:
 class Facts:
     """What the room knows of itself; ``count_reason`` is why the headcount is none, or in doubt.
 
-    ``busy`` are checks of cameras that another program has; ``on_fallback``: the spare camera counts.
+    ``busy`` are checks of cameras that another program has, ``blind`` of those that give no picture; ``on_fallback``:
+    the spare camera counts.
     """
 
     power: Power
@@ -70,6 +71,7 @@ class Facts:
     files_are_broken: bool
     is_synced: bool
     busy: frozenset[str] = frozenset()
+    blind: frozenset[str] = frozenset()
     on_fallback: bool = False
 
 
@@ -90,6 +92,8 @@ def _configured(check: CheckSection, facts: Facts, now_s: float) -> Finding:
         state, reason = "unknown", "room_off"  # what has no power does not answer, and need not
     if state == "ok" and check.name in facts.busy:
         state, reason = "warning", "busy"  # whatever streams from it may be the conference itself: nothing is wrong
+    if state == "ok" and check.name in facts.blind:
+        state, reason = "failed", "no_frames"  # whoever calls will find it so, also where a spare one counts
     return Finding(check.name, check.kind, check.group, check.required, state, reason)
 
 

@@ -71,14 +71,21 @@ class Outcome:
 
 
 def handle(
-    eye: EyeWatch, event: Event, node: str | None, now_s: float, config: RoomConfig, is_loose: bool = False
+    eye: EyeWatch,
+    event: Event,
+    node: str | None,
+    now_s: float,
+    config: RoomConfig,
+    is_loose: bool = False,
+    is_busy: bool = False,
 ) -> Outcome:
     """One step. ``node`` is the camera to watch now, None for none. Pure.
 
     ``is_loose``: a camera comes and goes, so that another node is no reason to begin with short pauses again.
+    ``is_busy``: another program was found to have that camera, so that turning back to it is one more try.
     """
     if node != eye.node:
-        return _turn_to(eye, node, now_s, config, is_loose)
+        return _turn_to(eye, node, now_s, config, is_loose, is_busy)
     if node is None:
         return Outcome(eye, [])
     if eye.running:
@@ -88,12 +95,16 @@ def handle(
     return Outcome(eye, [])
 
 
-def _turn_to(eye: EyeWatch, node: str | None, now_s: float, config: RoomConfig, is_loose: bool) -> Outcome:
+def _turn_to(
+    eye: EyeWatch, node: str | None, now_s: float, config: RoomConfig, is_loose: bool, is_busy: bool
+) -> Outcome:
     stop: list[Command] = [StopEye()] if eye.running else []
     failures = eye.failures if is_loose or node is None else 0  # with no camera nobody knows yet which one comes
     eye = replace(eye, node=node, running=False, failures=failures, retry_s=None)
     if node is None:
         return Outcome(eye, stop)
+    if is_busy:
+        return Outcome(replace(eye, retry_s=now_s + BUSY_AGAIN_S), stop, "busy")
     return _start(eye, now_s, config)
 
 

@@ -23,6 +23,7 @@ class Rule:
 # pause is longer than that pace, or each change would come after the end of it.
 RULES = (Rule(4, 60.0, 30.0), Rule(10, 900.0, 120.0))
 RECENT, RECENT_S = max(rule.changes for rule in RULES), max(rule.within_s for rule in RULES)
+SLOWEST = max(RULES, key=lambda rule: rule.within_s)
 CHANGES_KEPT = 1000  # a number to look at, not a history
 WORST_FIRST: tuple[State, ...] = ("failed", "unknown", "warning", "ok")
 KEYBOARD = "also_a_keyboard"
@@ -111,6 +112,8 @@ def _next(before: Watched | None, found: Finding, now_s: float) -> Watched:
         recent_s = (*(at for at in before.recent_s if now_s - at < RECENT_S), now_s)[-RECENT:]
         after = replace(after, recent_s=recent_s)
     after = replace(after, rules=tuple(rule for rule in RULES if _holds(rule, after, now_s)))
+    if not after.rules and SLOWEST in before.rules:
+        after = replace(after, recent_s=())  # it has been mended: one pull is one pull again
     after = replace(after, damped=_damped(before, after))
     after = replace(after, typed=found.reason == KEYBOARD or (before.typed and after.is_flapping))
     is_news = (after.state, after.reason) != (before.state, before.reason)
@@ -119,11 +122,12 @@ def _next(before: Watched | None, found: Finding, now_s: float) -> Watched:
 
 def _may_be_loose(before: Finding, after: Finding) -> bool:
     """Whether a change may be a loose plug's. Who switches a room to and fro means it, so does who mutes a microphone;
-    and what is not known yet (the room is coming up, nobody looks) has not come and gone.
+    what is not known yet (the room is coming up, nobody looks) has not come and gone, and what fails for another reason
+    than before was not there in between.
     """
     means_it = "room.power" in (before.kind, after.kind) or {before.reason, after.reason} == {None, "muted"}
     is_known = "unknown" not in (before.state, after.state)
-    return is_known and not means_it and (before.state, before.reason) != (after.state, after.reason)
+    return is_known and not means_it and before.state != after.state
 
 
 def _holds(rule: Rule, watched: Watched, now_s: float) -> bool:

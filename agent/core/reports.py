@@ -34,6 +34,9 @@ from agent.core.readiness import Readiness as ReadinessState
 from agent.core.readiness import Watched
 
 EXPIRY_BEATS = 3
+# A count that is wrong may stand for five seconds, and what is late is not gone.
+STALE_LEAST_S, STALE_FRAMES = 4.8, 2.4
+JUST_AFTER_S = 0.01
 NEVER_EXPIRE = {"status", "about"}
 # Fields that make a headcount worth saying before the next heartbeat; the others ride along.
 HEADCOUNT_NEWS = {"value", "state", "reason", "summoned", "rate", "conference", "detector"}
@@ -211,13 +214,22 @@ def headcount_payload(
 
 
 def stale_after_s(config: RoomConfig, detect_s: float = 0.0, interval_s: float = 0.0) -> float:
-    """A count without a new frame for this long is no longer one: two frames missed and more, and never under 5 s.
+    """A count without a new frame for this long is no longer one: two frames missed and more, and never under 4.8 s.
 
     A box that is slower than its interval rests between two looks, so that it keeps to its share of the processor;
     ``interval_s`` is what the eye says that it keeps, 0 where it has not said it.
     """
     section = config.headcount
-    return max(5.0, 2.5 * max(section.interval_s, detect_s / section.cpu_share, interval_s))
+    return max(STALE_LEAST_S, STALE_FRAMES * max(section.interval_s, detect_s / section.cpu_share, interval_s))
+
+
+def stale_at_s(config: RoomConfig, estimator: headcount.Estimator, eye: EyeWatch, now_s: float) -> float | None:
+    """The monotonic second at which the count will be none where no frame comes; None where it is none already."""
+    if not estimator.samples:
+        return None
+    after_s = stale_after_s(config, estimator.detect_s, _interval_s(config, eye))
+    at_s = estimator.samples[-1].captured_s + after_s + JUST_AFTER_S
+    return at_s if at_s > now_s else None
 
 
 def _interval_s(config: RoomConfig, eye: EyeWatch) -> float:

@@ -50,7 +50,8 @@ def cause(
     """
     if before is None:
         return None
-    if before.boot_id != now.boot_id and not before.in_order:
+    # A sign of life is of this boot: what the disk says of another one is old, its card fails.
+    if before.boot_id != now.boot_id and not before.in_order and alive_s is None:
         return "power"
     if before.version != now.version:
         return "upgrade"

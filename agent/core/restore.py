@@ -21,7 +21,7 @@ from agent.core import power as machine
 from agent.core.commands import Command, Log
 from agent.core.config import PowerSection
 from agent.core.events import RoomState, Started
-from agent.core.memory import PowerMemory
+from agent.core.memory import PowerMemory, run_of
 from agent.core.power import INTERRUPTED, LEVEL_CHANGED, UNKNOWN_LEVEL, Power, Result, Wish
 
 Goal = Literal["on", "off"]
@@ -58,9 +58,9 @@ def begin(
         return _towards(power, "on", now_s, config) if is_return else _found(power)
     power = replace(power, orders=kept.orders)
     if kept.boot_id == boot_id:
-        return _again(power, kept, started.held, now_s, config)
-    if started.alive_s is not None or started.held:
-        return _found(power)  # an earlier run of this boot had a disk that it could not write
+        return _again(power, kept, started.held, now_s, config, locked)
+    if _is_stale(started, boot_id):
+        return _found(power)
     last: Goal = "on" if kept.wanted else "off"
     goal = last if config.restore == "last" else config.restore
     if goal == "off" and locked and "on" in power.loads.values():
@@ -68,7 +68,19 @@ def begin(
     return _towards(power, goal, now_s, config)
 
 
-def _again(power: Power, kept: PowerMemory, held: frozenset[str], now_s: float, config: PowerSection) -> Result:
+def _is_stale(started: Started, boot_id: str) -> bool:
+    """An earlier run of this boot lived, and could not write that down: what the disk says is of an earlier boot.
+
+    One that stood in for a room file that was broken writes nothing about the power on purpose, but that it ran.
+    """
+    has_lived = started.alive_s is not None or bool(started.held)
+    run = run_of(started.memory.facts)
+    return has_lived and (run is None or run.boot_id != boot_id)
+
+
+def _again(
+    power: Power, kept: PowerMemory, held: frozenset[str], now_s: float, config: PowerSection, locked: bool
+) -> Result:
     """The same boot: only the agent was away."""
     power = replace(power, wanted=kept.wanted, by=kept.by, who=kept.who, apart=frozenset(kept.apart) & set(power.loads))
     if kept.state == "fault" and kept.step in power.loads and kept.reason not in READING_FAULTS:
@@ -76,8 +88,10 @@ def _again(power: Power, kept: PowerMemory, held: frozenset[str], now_s: float, 
         return replace(power, state="fault", step=at, reason=kept.reason), []
     if "unknown" in power.loads.values():
         return _found(power)  # a line that cannot be read is never assumed off, and not driven without a person
-    if kept.state == "stopping" and set(power.loads.values()) == {"on"}:
-        return _found(power)  # a stop writes itself down after its first release: this memory is an older one
+    if kept.state == "stopping" and (set(power.loads.values()) == {"on"} or (locked and "on" in power.loads.values())):
+        # A stop writes itself down after its first release: with all on this memory is an older one. In a live
+        # conference it may be older too (a card that fails), and half a room is the smaller harm.
+        return _found(power)
     if kept.state in ("starting", "stopping"):
         return _towards(power, "on" if kept.wanted else "off", now_s, config, kept)
     if kept.state in ("on", "off") and _is_as_left(power, kept.state):

@@ -92,6 +92,7 @@ class Room:
     stopping: bool = False
     say_all: bool = False
     wake_s: float | None = None
+    stale_s: float | None = None
     keeper: Keeper = Keeper()
     told: tuple[object, ...] = ()
     reports: Reports = Reports()
@@ -135,6 +136,7 @@ def act(room: Room, event: Event, now: Now, self: Self) -> Result:
 def tell(room: Room, event: Event, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
     """The views' half: lamp, disk, topics. ``notes`` are what ``act`` wants to have in the history. Pure."""
     count = reports.headcount_payload(now, self, room.estimator, room.eye, room.conference, room.recounts)
+    room = replace(room, stale_s=reports.stale_at_s(self.config, room.estimator, room.eye, now.mono_s))
     room, moved = _check(room, count.reason, now, self)
     room, shows = _show(room)
     room, keeps = _keep(room, now, self, [*notes, *moved])
@@ -149,6 +151,7 @@ def deadline_s(room: Room) -> float:
         room.power.finger.notice_until_s,
         room.identify_until_s,
         room.wake_s,
+        room.stale_s,
         room.eye.deadline_s,
         room.keeper.deadline_s,
         room.readiness.deadline_s,
@@ -263,7 +266,8 @@ def _count(room: Room, event: Event, now: Now, self: Self) -> Result:
     busy, blind = (cameras.still_left(names, room.checks, is_counted) for names in (room.busy, room.blind))
     room = replace(room, busy=busy, blind=blind, held=_held(room, now, self))
     room, commands, trouble = _watch(room, event, now, self)
-    if trouble in cameras.LEFT_FOR and (name := room.watched) is not None:
+    fails_too = bool(busy | blind) and not room.eye.running and room.eye.failures >= cameras.FAILURES_ENOUGH
+    if (trouble in cameras.LEFT_FOR or (trouble and fails_too)) and (name := room.watched) is not None:
         # The other camera, where there is one, is tried in the same step.
         left = replace(room, busy=busy | {name}) if trouble == "busy" else replace(room, blind=blind | {name})
         room, more, _ = _watch(left, event, now, self)
@@ -282,7 +286,7 @@ def _watch(room: Room, event: Event, now: Now, self: Self) -> tuple[Room, list[C
     name, reason = _camera(room, self)
     node = None if name is None else room.checks.of(name).node
     is_loose = cameras.is_loose(self.config.camera, room.readiness)
-    outcome = eye_watch.handle(room.eye, event, node, now.mono_s, self.config, is_loose)
+    outcome = eye_watch.handle(room.eye, event, node, now.mono_s, self.config, is_loose, name in room.busy)
     estimator = room.estimator
     if node is None:
         estimator = headcount.fail(estimator, reason)
@@ -323,6 +327,7 @@ def _check(room: Room, count_reason: str | None, now: Now, self: Self) -> tuple[
         files_are_broken=room.files_are_broken,
         is_synced=now.synced,
         busy=room.busy,
+        blind=room.blind,
         on_fallback=on_fallback,
     )
     after = readiness.handle(room.readiness, checkup.findings(facts, self.config, now.mono_s), now.mono_s)

@@ -82,8 +82,13 @@ class Camera:
                 continue
             failed += 1
             if failed >= FAILED_READS:
-                raise EyeError("missing", f"the camera at {self._node} gives no more frames: is it still plugged in?")
+                raise self._gone()
         capture.release()
+
+    def _gone(self) -> EyeError:
+        """A device that has left takes its node along; one that is still there does not work, or lacks bandwidth."""
+        reason = "no_frames" if Path(self._node).exists() else "missing"
+        return EyeError(reason, f"the camera at {self._node} gives no more frames: is it still plugged in?")
 
     def _keep(self, capture: cv2.VideoCapture) -> bool:
         taken_s = time.monotonic()

@@ -304,7 +304,7 @@ def test_credentials_that_cannot_be_read_are_named(make_link: MakeLink, events: 
     down = events.wait(LinkDown)
     link.close()
     assert isinstance(down, LinkDown)
-    assert "cannot be used" in down.reason
+    assert "no-such-ca.pem cannot be found" in down.reason
 
 
 def test_every_credential_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Life(RuleBasedStateMachine):
     def begin(self, restore: str, on: bool, live: bool) -> None:
         self.restore, self.boot, self.ids = restore, 1, 0
         self.hold_at_s, self.held_s, self.may_stop = float("inf"), float("-inf"), False
-        self.is_down = self.is_restart = False
+        self.is_down = self.is_restart = self.goes_on = False
         self.went_off_s: dict[str, float] = {}
         self.box = Box(self, restore, self.boot)
         self.started_s = self.box.now_s
@@ -71,7 +71,7 @@ class Life(RuleBasedStateMachine):
             return
         self.went_off_s[order.load] = self.box.now_s
         assert self.may_stop or not self.locked, f"{order.load} is cut in a live conference"
-        assert self.may_stop or not self.is_restart, f"{order.load} is cut by a restart of the agent"
+        assert self.may_stop or self.goes_on or not self.is_restart, f"{order.load} is cut by a restart of the agent"
 
     def do(self, event: Event) -> None:
         """Handle an event. A stop that has begun may end, also if a lock comes meanwhile."""
@@ -206,9 +206,10 @@ class Life(RuleBasedStateMachine):
         self.box.synced, self.box.now_s = before.synced, before.now_s
         self.box.facts, self.box.disk_works = dict(before.facts), before.disk_works
         self.started_s, self.went_off_s = self.box.now_s, {}
-        # A stop that the end of the agent cut short goes on.
+        # A stop that the end of the agent cut short goes on, but for a room that is locked.
         kept = json.loads(before.facts.get("power", "{}")).get("state")
-        self.may_stop = kept == "stopping"
+        self.goes_on = kept == "stopping"
+        self.may_stop = False
         settled = {each.settled.id: each.settled for each in before.kept}
         self.box.kept = list(before.kept)
         memory = Memory(tuple(settled.values()), facts=dict(before.facts))

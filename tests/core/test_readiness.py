@@ -145,6 +145,19 @@ def test_what_lost_its_power_with_the_room_and_came_back_with_it_is_not_loose() 
     assert not after(*fed).watched["a"].is_flapping
 
 
+def test_what_fails_for_one_reason_and_then_another_was_not_there_in_between() -> None:
+    known = after(*((number * 2.0, "failed", "timeout" if number % 2 else "unreachable") for number in range(9)))
+    assert (known.watched["a"].reason, known.watched["a"].changes) == ("unreachable", 8)
+
+
+def test_one_pull_of_a_plug_that_was_mended_is_one_pull() -> None:
+    known = after(*((number * 10.0, "failed" if number % 2 else "ok", None) for number in range(11)))
+    assert known.watched["a"].is_flapping
+    for at_s, state in ((100 + SLOW.steady_after_s, "ok"), (600, "failed"), (602, "ok")):
+        known = readiness.handle(known, (finding(state),), NOW_S + at_s)
+        assert known.watched["a"].reason is None
+
+
 def test_a_few_changes_in_an_hour_are_no_flapping() -> None:
     known = after(*[(number * 300.0, "failed" if number % 2 else "ok", None) for number in range(12)])
     assert known.watched["a"].damped is None

@@ -25,6 +25,7 @@ LONG_AGO_S = BEGAN_S - 22
         ("boot-2", "1.1", False, None, "crash"),
         ("boot-1", "1.1", False, None, "power"),
         ("boot-1", "1.0", False, None, "power"),
+        ("boot-1", "1.1", False, JUST_NOW_S, "crash"),  # of this boot all the same: the card fails
         ("boot-1", "1.1", True, None, "stop"),  # a reboot that somebody asked for
         ("boot-1", "1.0", True, None, "upgrade"),
         ("boot-2", "1.2", True, None, "upgrade"),  # back to an older version

@@ -212,6 +212,18 @@ def test_an_eye_that_lives_but_sees_no_frame_makes_the_count_unknown() -> None:
     assert rig.room.eye.running
 
 
+def test_the_moment_at_which_a_count_is_stale_wakes_the_room() -> None:
+    rig = counting()
+    rig.do(EyeAlive(1))
+    said_s = rig.room.estimator.samples[-1].captured_s
+    assert rig.said["headcount"]["value"] is not None
+    rig.wait(said_s + 4.9 - rig.now_s - 1)
+    rig.do(EyeAlive(1))  # it lives
+    rig.wait(0.95)
+    assert rig.said["headcount"]["reason"] == "no_frames"
+    assert rig.room.stale_s is None
+
+
 @pytest.mark.parametrize(("what", "reason"), [({"luma_mean": 2.0}, "dark"), ({"same_s": 9.0}, "frozen")])
 def test_a_picture_that_shows_nothing_is_said_at_once(what: dict[str, float], reason: str) -> None:
     rig = counting()

@@ -127,7 +127,7 @@ def test_a_camera_that_gives_no_frames(count: Count, counting: Box) -> None:
 
 
 def test_a_camera_that_its_driver_loses(count: Count) -> None:
-    count.ends("the driver loses the camera", frames("disconnect"), "missing")
+    count.ends("the driver loses the camera", frames("disconnect"), "no_frames", "missing")
     count.comes_back("the driver lost the camera")
 
 

@@ -114,7 +114,7 @@ def test_a_camera_that_gives_no_more_frames_is_missing(camera: Camera, driver: D
     driver.end()
     with pytest.raises(EyeError, match="is it still plugged in") as caught:
         camera.newest(0.0, PATIENCE_S)
-    assert caught.value.reason == "missing"
+    assert caught.value.reason == "missing"  # there is no such node here
     driver.released.set()  # a lost camera is let go of with its process
 
 
@@ -140,6 +140,20 @@ def test_a_viewer_turns_the_newest_frame_into_numbers(driver: Driver) -> None:
 
 
 # Opening
+
+
+def test_a_camera_that_is_still_there_and_gives_no_more_frames_does_not_work(driver: Driver, tmp_path: Path) -> None:
+    """Two of them on one USB 2 hub have no bandwidth, say: nobody has unplugged anything, and the spare may work."""
+    node = tmp_path / "video0"
+    node.touch()
+    broken = Camera(str(node), 0, 0)
+    broken.start()
+    driver.is_unplugged = True
+    driver.end()
+    with pytest.raises(EyeError) as caught:
+        broken.newest(0.0, PATIENCE_S)
+    assert caught.value.reason == "no_frames"
+    broken.close()
 
 
 def test_a_camera_that_is_not_there_is_missing(tmp_path: Path) -> None:
