@@ -18,7 +18,7 @@ import pyudev
 log = logging.getLogger("diemcau.usb")
 
 RETRY_FIRST_S, RETRY_CAP_S = 0.2, 30.0
-STEADY_S = 60.0  # a socket that lasted so long forgets the failures before it
+STEADY_S = 60.0  # what lasted so long forgets the failures before it
 DRAIN_MAX = 20_000
 # Some 400 events; net.core.rmem_max bounds it for all but root. What does not fit costs nothing: it was a hint.
 RECEIVE_BUFFER_BYTES = 1 << 20

@@ -21,7 +21,7 @@ import pyudev
 
 from agent.core.events import UsbChanged, UsbDevice
 from agent.core.ports import Inbox
-from hw.usb_ear import Ear, open_monitor
+from hw.usb_ear import RETRY_CAP_S, RETRY_FIRST_S, STEADY_S, Ear, open_monitor
 from hw.usb_scan import heard_anew, scan
 
 log = logging.getLogger("diemcau.usb")
@@ -31,8 +31,6 @@ RESCAN_S = 30.0
 # thousandth of a small box, and the mixers are read as often anyway.
 DEAF_RESCAN_S = 5.0
 MIXER_S = 5.0
-RETRY_FIRST_S, RETRY_CAP_S = 0.2, 30.0
-STEADY_S = 60.0  # a watch that lasted so long complains anew
 SETTLE_S = 0.1  # a plug makes a burst of events; one look after it is enough
 # A look takes some milliseconds on a small box: so often a hub that never stops makes one, and within a second of the
 # last event everything has been seen.

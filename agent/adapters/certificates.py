@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from agent.adapters.files import is_there
+from agent.adapters.files import missing
 from agent.core.errors import LinkError
 from agent.core.identity import BrokerSection
 
@@ -64,7 +64,8 @@ def load_own(context: ssl.SSLContext, broker: BrokerSection) -> None:
 
     An encrypted key is an error and no question on the terminal: nobody sits there when the service starts.
     """
-    _must_be_there(broker.certificate, broker.key)
+    if gone := missing(broker.certificate, broker.key):
+        raise CredentialError("no_file", gone)
     for path in (broker.certificate, broker.key):
         _must_be_readable(Path(path))
     asked = []
@@ -81,13 +82,6 @@ def load_own(context: ssl.SSLContext, broker: BrokerSection) -> None:
         if getattr(error, "reason", None) in DIFFERS:
             raise CredentialError("key_differs", broker.key) from error
         raise CredentialError("not_pem", f"{broker.certificate}, {broker.key}") from error
-
-
-def _must_be_there(*paths: str) -> None:
-    """All that are missing are named: who copies them does it once."""
-    missing = [path for path in paths if not is_there(Path(path))]
-    if missing:
-        raise CredentialError("no_file", ", ".join(missing))
 
 
 def _must_be_readable(path: Path) -> None:

@@ -13,6 +13,14 @@ def is_there(path: Path) -> bool:
         return True
 
 
+def missing(*paths: str) -> str:
+    """Those of the named files that are not there, for a sentence; empty where all are. An empty name names none.
+
+    All at once: who copies files wants to do it once.
+    """
+    return ", ".join(path for path in paths if path and not is_there(Path(path)))
+
+
 def write_durably(path: Path, text: str) -> None:
     """Replace a file so that after a power cut there is the old text or the new one, never a mixture.
 

@@ -27,6 +27,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from agent.adapters.files import missing
 from agent.adapters.outgoing import Letter, Letters, Outgoing, Slot
 from agent.core.contract import MAX_PAYLOAD_BYTES, Payload, encode, topic
 from agent.core.errors import LinkError
@@ -286,8 +287,10 @@ def new_client(client_id: str, broker: BrokerSection) -> mqtt.Client:
         CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
+    # OpenSSL does not say which file it misses.
+    if gone := missing(broker.password_file, *((broker.ca, broker.certificate, broker.key) if broker.tls else ())):
+        raise LinkError(f"{gone} cannot be found: copy it there, or correct the path")
     try:
-        _must_be_there(broker)
         if broker.tls:
             client.tls_set_context(_tls(broker))
         if broker.username:
@@ -319,14 +322,6 @@ def describe(error: Exception, broker: BrokerSection) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"{where} refuses connections: start it, or correct the address"
     return f"{where} cannot be reached: {error}"
-
-
-def _must_be_there(broker: BrokerSection) -> None:
-    """OpenSSL does not say which file it misses, and several may be missing. Raises LinkError."""
-    named = (broker.ca, broker.certificate, broker.key, broker.password_file)
-    missing = [path for path in named if path and not Path(path).exists()]
-    if missing:
-        raise LinkError(f"{', '.join(missing)} cannot be found: copy it there, or correct the path")
 
 
 def _tls(broker: BrokerSection) -> ssl.SSLContext:

@@ -32,6 +32,10 @@ ASK_AGAIN = (
     "máy chủ vẫn thấy điểm cầu: chờ 20 giây (mất điện, đứt mạng: 1 phút) rồi hỏi lại / "
     "the broker still has this site: wait 20 s (after a power cut or a cut line: a minute) and ask again"
 )
+LOOK_THERE = (
+    "gọi điện đến điểm cầu: kiểm tra nguồn và mạng của hộp / "
+    "telephone the site: the box's power and network are to be checked"
+)
 NOT_TOLD = "đã trả lời nhưng chưa báo tình trạng / answered, but did not say how it is"
 
 Heard = tuple[str, bytes, bool]
@@ -119,14 +123,16 @@ def table(rows: list[Row]) -> Table:
     for row in rows:
         verdict = Text(both(VERDICT, row.verdict), style=STYLE[row.verdict])
         answered = "—" if row.answered_s is None else f"{row.answered_s:.1f} s"
-        made.add_row(Text(row.name), verdict, answered, Text(_what(row)))
+        # What the other commands want is the id; two rooms may have one name.
+        site = row.name if row.name == row.site else f"{row.name}\n{row.site}"
+        made.add_row(Text(site), verdict, answered, Text(_what(row)))
     return made
 
 
 def _what(row: Row) -> str:
     if row.answered_s is None:
         silent = f"không trả lời / no answer ({both(PRESENCE, row.presence)})"
-        return f"{silent}\n{ASK_AGAIN}" if row.presence == "running" else silent
+        return f"{silent}\n{ASK_AGAIN if row.presence == 'running' else LOOK_THERE}"
     lines = [roll_call.sentence(check) for check in row.why]
     if row.refused is not None:
         lines.insert(0, refusal(row.refused))

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from agent.console.examination_words import sentence, word_of
 from agent.core.contract import compact
 from agent.core.diagnosis import GROUPS, Diagnosis, Report, Verdict
+from agent.core.remedies import Sentence, remedy
 
 GROUP_WORDS = {
     "connect": ("Kết nối", "connection"),
@@ -43,13 +43,14 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def _entry(check: Diagnosis) -> dict[str, Any]:
-    advice = sentence(check)
+    advice = _sentence(check)
     return {
         "name": check.name,
         "group": check.group,
         "required": check.required,
         "state": check.state,
-        "reason": word_of(check),
+        # The word alone; what stands behind it is in the advice.
+        "reason": None if check.reason is None else check.reason.partition(": ")[0],
         "seen": check.seen,
         "advice": None if advice is None else {"vi": advice[0], "en": advice[1]},
     }
@@ -76,10 +77,15 @@ def _lines(check: Diagnosis) -> list[str]:
     optional = "" if check.required or "." in check.name else "  (không bắt buộc / optional)"
     printed = [f"  {state}  {check.name}{optional}  {_clean(first)}".rstrip()]
     printed += [f"      {_clean(line)}" for line in more]
-    advice = sentence(check)
+    advice = _sentence(check)
     if advice is not None:
         printed += [f"      → {advice[0]}", f"        {advice[1]}"]
     return printed
+
+
+def _sentence(check: Diagnosis) -> Sentence | None:
+    """What to do; None where all is well, the bare reason where nobody knows."""
+    return None if check.state == "ok" else remedy(check.kind, check.reason) or ("", check.reason or "")
 
 
 def _clean(text: str) -> str:

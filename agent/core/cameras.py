@@ -1,15 +1,17 @@
 """Which camera counts: the main one, or the one that stands in for it while it is missing, another program has it, or
 it gives no picture.
 
-A camera that was found so is left alone until it was unplugged or the room was off: trying it again would end the
-count of the other one each time, and the conference may be what uses it. One that comes and goes is held back until it
-has kept still for a while: starting the eye for every moment that it is there would take a core of a small box.
+A camera that was found so is left alone until it was unplugged, the room was off, or the other one fails again and
+again: trying it would end the count of the other one each time, and the conference may be what uses it. One that comes
+and goes is held back until it has kept still for a while: starting the eye for every moment that it is there would take
+a core of a small box.
 """
 
 from collections.abc import Collection
 
 from agent.core.checks import Checks
 from agent.core.config import CameraSection
+from agent.core.eye_watch import EyeWatch
 from agent.core.readiness import Readiness
 
 # A start takes a second of one core, so that a camera that comes and goes costs a fifth of one at most.
@@ -25,6 +27,12 @@ def chosen(
     """The check whose camera is to be watched; None: none is there. ``left`` only where there is no other."""
     there = [name for name in _named(camera) if checks.of(name).state == "ok" and name not in held]
     return next((name for name in there if name not in left), there[0] if there else None)
+
+
+def is_given_up(trouble: str | None, eye: EyeWatch, left: Collection[str]) -> bool:
+    """Whether the camera that the eye had ``trouble`` with makes way for the other one, where there is one."""
+    fails_too = bool(left) and not eye.running and eye.failures >= FAILURES_ENOUGH
+    return trouble in LEFT_FOR or (trouble is not None and fails_too)
 
 
 def still_left(left: frozenset[str], checks: Checks, is_counted: bool) -> frozenset[str]:

@@ -78,7 +78,7 @@ class Facts:
 def findings(facts: Facts, config: RoomConfig, now_s: float) -> tuple[Finding, ...]:
     """Every check, the config's first and in its order. Pure."""
     own = [_configured(check, facts, now_s) for check in config.checks]
-    return (*own, _power(facts.power), *_camera(facts, config), *_box(facts))
+    return (*own, _power(facts.power), *_camera(facts, config), *_box(facts, config))
 
 
 def _configured(check: CheckSection, facts: Facts, now_s: float) -> Finding:
@@ -132,14 +132,18 @@ def _camera(facts: Facts, config: RoomConfig) -> list[Finding]:
     ]
 
 
-def _box(facts: Facts) -> list[Finding]:
-    """The box itself. Optional all of them: a hot box still carries the conference. What is not known is left out."""
+def _files(facts: Facts, config: RoomConfig) -> Finding:
+    """Optional where the room runs all the same; with the safe config nothing can be switched on or looked at."""
+    if facts.files_are_broken and not config.power.loads and not config.checks:
+        return Finding("box.files", "box.files", "box", True, "failed", "files_broken")
+    return _optional("files", "box", "files_broken" if facts.files_are_broken else None)
+
+
+def _box(facts: Facts, config: RoomConfig) -> list[Finding]:
+    """The box itself. As a rule optional: a hot box still carries the conference. What is not known is left out."""
     health = facts.health
-    warnings = {
-        "clock": "clock_unsynced" if not facts.is_synced else None,
-        "files": "files_broken" if facts.files_are_broken else None,
-    }
-    found = [_optional(name, "box", reason) for name, reason in warnings.items()]
+    clock = _optional("clock", "box", "clock_unsynced" if not facts.is_synced else None)
+    found = [clock, _files(facts, config)]
     if health.get("disk_read_only") or health.get("disk_free_bytes") is not None:
         found.append(_disk(health))
     if (temperature_c := health.get("temperature_c")) is not None:

@@ -16,7 +16,14 @@ Judged = tuple[Verdict, str | None]
 
 # The handbook for a commune's room goes this way: connection, display, sound; then power and the box.
 GROUPS: tuple[Group, ...] = ("connect", "display", "audio", "power", "box")
-WARN_BEFORE = timedelta(days=30)  # FAULTS 35: the first of its three warnings
+# FAULTS 35: three warnings, the nearest end first. Within a day it has failed: this examination may be the last that
+# anybody looks at before a conference.
+WITHIN_DAY = "expires_within_day"
+ENDS_SOON: tuple[tuple[timedelta, Verdict, str], ...] = (
+    (timedelta(days=1), "failed", WITHIN_DAY),
+    (timedelta(days=7), "warning", "expires_within_week"),
+    (timedelta(days=30), "warning", "expires_soon"),
+)
 OURS = "diemcau"  # the name under which the agent holds its lines
 WANTED_GROUPS = ("gpio", "video", "audio")
 
@@ -60,12 +67,21 @@ def worsened(found: Diagnosis, judged: Judged, seen: str = "") -> Diagnosis:
 
 
 def certificate(not_before: datetime, not_after: datetime, now: datetime) -> Judged:
-    """A certificate's time."""
+    """A certificate's time; one that ends soon the worse the sooner, and with the whole days that are left behind the
+    word: ``expires_within_week: 6``.
+    """
     if now < not_before:
         return "failed", "not_yet_valid"
     if now >= not_after:
         return "failed", "expired"
-    return ("warning", "expires_soon") if not_after - now <= WARN_BEFORE else ("ok", None)
+    left = not_after - now
+    grades = ((state, f"{word}: {left // timedelta(days=1)}") for within, state, word in ENDS_SOON if left <= within)
+    return next(grades, ("ok", None))
+
+
+def is_refused_for_its_time(judged: Judged) -> bool:
+    """Whether a broker would refuse a certificate so judged: then nothing else about it matters."""
+    return judged[1] in ("expired", "not_yet_valid")
 
 
 def days_left(not_after: datetime, now: datetime) -> str:
@@ -110,12 +126,18 @@ def missing_groups(is_root: bool, has: Iterable[str]) -> tuple[str, ...]:
 
 
 def memory_of_room(may_write: bool | None, is_there: bool, is_made_by_systemd: bool) -> Judged:
-    """The state folder. ``may_write`` None: this user cannot tell for the agent's."""
+    """The state folder. ``may_write`` None: this user cannot tell for the agent's.
+
+    One that is not there is told even where it would be made (``StateDirectory=`` of the unit): on a box that has run
+    before, what it remembered is gone, or ``--state`` is wrong.
+    """
     if not is_there and is_made_by_systemd:
-        return "ok", None  # StateDirectory= of the unit
+        return "warning", "no_state"
     if may_write is None:
         return "warning", "run_as_root"
-    return ("ok", None) if may_write else ("failed", "not_writable")
+    if is_there:
+        return ("ok", None) if may_write else ("failed", "not_writable")
+    return ("warning", "no_state") if may_write else ("failed", "not_makeable")
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,12 +102,12 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
         "The password file is empty: put this site's password into it.",
     ),
     ("", "expires_soon"): (
-        "Chứng chỉ của hộp sắp hết hạn: xin trung tâm gia hạn (diemcau site renew).",
-        "This box's certificate expires soon: ask the centre to renew it (diemcau site renew).",
+        "Chứng chỉ của hộp sắp hết hạn: xin trung tâm gia hạn.",
+        "This box's certificate expires soon: ask the centre to renew it.",
     ),
     ("", "expired"): (
-        "Chứng chỉ của hộp đã hết hạn: xin trung tâm gia hạn (diemcau site renew).",
-        "This box's certificate has expired: ask the centre to renew it (diemcau site renew).",
+        "Chứng chỉ của hộp đã hết hạn: xin trung tâm gia hạn.",
+        "This box's certificate has expired: ask the centre to renew it.",
     ),
     ("", "not_yet_valid"): (
         "Chứng chỉ chưa có hiệu lực: thường là đồng hồ của hộp sai, kiểm tra box.clock.",
@@ -225,6 +225,15 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
         "Đã kiểm tra bằng quyền root vì không có dịch vụ và người dùng diemcau: quyền thật có thể ít hơn.",
         "This was checked as root, for want of a unit and of a user diemcau: a real one may do less.",
     ),
+    ("box.state", "no_state"): (
+        "Chưa có thư mục này; dịch vụ sẽ tạo khi chạy lần đầu. Nếu hộp đã từng chạy thì kiểm tra --state và thẻ nhớ.",
+        "This folder is not there; the agent makes it at its first start. If it has run before, check --state and the"
+        " card.",
+    ),
+    ("box.state", "not_makeable"): (
+        "Chưa có thư mục này và dịch vụ không tạo được ở đó: sudo install -d -o diemcau -g diemcau thư mục đó.",
+        "This folder is not there, and the service may not make it: sudo install -d -o diemcau -g diemcau it.",
+    ),
     ("box.user", "no_such_user"): (
         "Dịch vụ chạy bằng người dùng không có trên hộp: tạo bằng useradd --system.",
         "The unit's user does not exist on this box: make it with useradd --system.",
@@ -252,8 +261,34 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
 }
 
 
+# Before the sentence on who renews which certificate: how urgent that is.
+URGENCY: dict[str, Sentence] = {
+    "expires_soon": ("Còn {days} ngày.", "Days left: {days}."),
+    "expires_within_week": (
+        "Chỉ còn {days} ngày, phải làm ngay trong tuần này.",
+        "Days left: only {days}; this has to be done within the week.",
+    ),
+    "expires_within_day": (
+        "Hết hạn trong vòng 24 giờ (còn {days} ngày), phải làm ngay bây giờ.",
+        "It ends within 24 hours (days left: {days}); this has to be done now.",
+    ),
+}
+
+
 def remedy(kind: str, reason: str | None) -> Sentence | None:
-    """What to do, in Vietnamese and in English; None where nothing is to be done or nobody knows what."""
+    """What to do, in Vietnamese and in English; None where nothing is to be done or nobody knows what.
+
+    A reason is a word, or a word and the days that are left: ``expires_within_week: 6``.
+    """
+    word, _, days = (reason or "").partition(": ")
+    if word not in URGENCY:
+        return _remedy(kind, reason)
+    vietnamese, english = _remedy(kind, "expires_soon") or ("", "")
+    urgent = [words.format(days=days) for words in URGENCY[word]]
+    return f"{urgent[0]} {vietnamese}".rstrip(), f"{urgent[1]} {english}".rstrip()
+
+
+def _remedy(kind: str, reason: str | None) -> Sentence | None:
     own = SENTENCES.get((kind, reason or ""))
     if own is not None:
         return own

@@ -304,8 +304,8 @@ def device_moved(before: ReadinessState, after: ReadinessState, power: PowerStat
 def _moved(was: Watched, now: Watched, detail: dict[str, Any]) -> list[NoteEvent]:
     if was.is_flapping and now.is_flapping:
         return []
-    is_over = was.is_flapping and not now.is_flapping  # it may have gone for good while nothing was told
-    if now.state == "failed" and (was.state in ("ok", "warning") or is_over):
+    # One that flapped may have gone for good while nothing was told.
+    if now.state == "failed" and (was.state in ("ok", "warning") or was.is_flapping):
         return [NoteEvent("device.lost", "warning", None, detail)]
     if now.state in ("ok", "warning") and was.state == "failed":
         return [NoteEvent("device.found", "info", None, detail)]

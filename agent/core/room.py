@@ -266,9 +266,8 @@ def _count(room: Room, event: Event, now: Now, self: Self) -> Result:
     busy, blind = (cameras.still_left(names, room.checks, is_counted) for names in (room.busy, room.blind))
     room = replace(room, busy=busy, blind=blind, held=_held(room, now, self))
     room, commands, trouble = _watch(room, event, now, self)
-    fails_too = bool(busy | blind) and not room.eye.running and room.eye.failures >= cameras.FAILURES_ENOUGH
-    if (trouble in cameras.LEFT_FOR or (trouble and fails_too)) and (name := room.watched) is not None:
-        # The other camera, where there is one, is tried in the same step.
+    if cameras.is_given_up(trouble, room.eye, busy | blind) and (name := room.watched) is not None:
+        # The other camera is tried in the same step.
         left = replace(room, busy=busy | {name}) if trouble == "busy" else replace(room, blind=blind | {name})
         room, more, _ = _watch(left, event, now, self)
         commands += more

@@ -46,24 +46,14 @@ def room(scene: Scene, read: RoomRead) -> Diagnosis:
 
 
 def state(scene: Scene) -> Diagnosis:
-    """The state folder, or the one that it will be made in.
-
-    One that is not there is told even where the agent would make it: on a box that has run before, it is what the box
-    remembered that is gone, or a wrong ``--state``.
-    """
+    """The state folder, or the one that it will be made in."""
     folder = nearest_folder(scene.state)
     is_there = folder == scene.state.absolute()
     is_systemds = scene.unit is not None and scene.unit.is_there and scene.state == STATE_OF_UNIT
     may_write = scene.may(folder, "w") if folder.is_dir() else False
     judged = memory_of_room(may_write, is_there, is_systemds)
-    found = Diagnosis("box.state", "box.state", "box", seen=str(scene.state))
-    if is_there:
-        return worsened(found, judged)
-    if judged == ("failed", "not_writable"):
-        judged = ("failed", "not_makeable")
-    elif judged[0] == "ok":
-        judged = ("warning", "no_state")
-    return worsened(found, judged, f"{scene.state} (chưa có / not there)")
+    seen = f"{scene.state}" if is_there else f"{scene.state} (chưa có / not there)"
+    return worsened(Diagnosis("box.state", "box.state", "box", seen=seen), judged)
 
 
 def services(scene: Scene, config: RoomConfig) -> list[Diagnosis]:

@@ -7,9 +7,16 @@ from agent.adapters.broker_check import Knock
 from agent.adapters.certificates import CredentialError, bare_context, load_own, read_certificates
 from agent.adapters.errands import Outcome
 from agent.adapters.rights import is_open_to_all
-from agent.core.diagnosis import Diagnosis, Judged, days_left, worsened
+from agent.core.diagnosis import (
+    WITHIN_DAY,
+    Diagnosis,
+    Judged,
+    certificate,
+    days_left,
+    is_refused_for_its_time,
+    worsened,
+)
 from agent.core.identity import BrokerSection, Identity
-from agent.doctor.expiry import WITHIN_DAY, graded, is_over
 from agent.doctor.scene import Scene
 
 NOT_REACHED = ("name", "port", "tls")
@@ -50,7 +57,7 @@ def _way(scene: Scene, section: BrokerSection, came: Knock) -> list[Diagnosis]:
     if came.expires is None:  # refused within the handshake, after the broker's certificate was found good
         return [name, port, tls]
     tls = replace(tls, seen=days_left(came.expires, scene.now))
-    return [name, port, worsened(tls, graded(scene.now, came.expires, scene.now))]
+    return [name, port, worsened(tls, certificate(scene.now, came.expires, scene.now))]
 
 
 def _ca(scene: Scene, path: Path) -> Diagnosis:
@@ -64,7 +71,7 @@ def _ca(scene: Scene, path: Path) -> Diagnosis:
     except CredentialError as error:
         return worsened(found, ("failed", error.reason))
     found = replace(found, seen=f"{path}: {days_left(last.not_after, scene.now)}")
-    return worsened(found, graded(last.not_before, last.not_after, scene.now))
+    return worsened(found, certificate(last.not_before, last.not_after, scene.now))
 
 
 def _credentials(scene: Scene, identity: Identity, came: Knock | None) -> list[Diagnosis]:
@@ -99,8 +106,8 @@ def _certificate(scene: Scene, identity: Identity) -> Diagnosis:
     except CredentialError as error:
         return worsened(found, ("failed", error.reason), error.path)
     found = replace(found, seen=f"{own.name}: {days_left(own.not_after, scene.now)}")
-    in_time = graded(own.not_before, own.not_after, scene.now)
-    if is_over(in_time):
+    in_time = certificate(own.not_before, own.not_after, scene.now)
+    if is_refused_for_its_time(in_time):
         return worsened(found, in_time)
     if own.name != identity.site:
         return worsened(found, ("failed", "other_site"), f"{own.name} ≠ {identity.site}")

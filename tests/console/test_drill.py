@@ -126,6 +126,21 @@ def test_people_read_why_a_site_refused_and_that_one_did_not_tell() -> None:
 
 def test_a_site_that_is_silent_though_the_broker_has_it_is_to_be_asked_again() -> None:
     assert "no answer (trực tuyến / online)" in printed(there("a"))
+    lost = printed(there("a", state="lost"))
+    assert "no answer (mất kết nối / lost)" in lost
+    assert "telephone the site" in lost
+    assert "ask again" not in lost
+
+
+def test_two_rooms_of_one_name_are_told_apart_by_their_ids() -> None:
+    call = there("chi-linh-1", "chi-linh-2")
+    for site in ("chi-linh-1", "chi-linh-2"):
+        about = json.dumps({**COMMON, "name": "Điểm Chí Linh"}).encode()
+        call = roll_call.heard(call, f"diemcau/v1/{site}/about", about, 0.0)
+    shown = printed(call)
+    assert shown.count("Điểm Chí Linh") == 2
+    assert "chi-linh-1" in shown
+    assert "chi-linh-2" in shown
     assert "máy chủ vẫn thấy điểm cầu: chờ 20 giây" in printed(there("a"))
     assert "the broker still has this site: wait 20 s" in printed(there("a"))
     assert "ask again" not in printed(there("a", state="lost"))

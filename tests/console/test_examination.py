@@ -26,6 +26,18 @@ SOME = Report(
 )
 
 
+def test_a_program_gets_the_word_and_a_person_the_days() -> None:
+    found = Diagnosis("broker.ca", "broker.ca", "connect", "warning", "expires_within_week: 6")
+    (told,) = document(Report(None, "root", (found,)))["checks"]
+    assert told["reason"] == "expires_within_week"
+    assert "6" in told["advice"]["en"]
+
+
+def test_a_reason_that_nobody_has_a_sentence_for_is_shown_as_it_is() -> None:
+    (told,) = document(Report(None, "root", (Diagnosis("a", "a", "box", "failed", "flux"),)))["checks"]
+    assert told["advice"] == {"vi": "", "en": "flux"}
+
+
 def examined(*arguments: str) -> "subprocess.CompletedProcess[str]":
     result = diemcau("doctor", *arguments)
     assert result.stderr == ""

@@ -208,6 +208,15 @@ def test_the_clock_and_the_files_warn() -> None:
     assert (every["box.clock"].reason, every["box.files"].reason) == ("clock_unsynced", "files_broken")
 
 
+def test_a_room_that_a_broken_file_leaves_with_nothing_is_not_fit() -> None:
+    """The safe config: no loads to switch and nothing to look at, which would otherwise all be well."""
+    empty = build(RoomConfig, {})
+    facts = Facts(Power(state="on"), Checks(), None, {}, files_are_broken=True, is_synced=True)
+    broken = next(each for each in checkup.findings(facts, empty, NOW_S) if each.name == "box.files")
+    assert (broken.state, broken.reason, broken.required) == ("failed", "files_broken", True)
+    assert found(broken=True)["box.files"].required is False
+
+
 def test_every_reason_that_is_looked_for_has_advice_in_both_languages() -> None:
     reasons = [("camera.picture", each) for each in PICTURE] + [("camera.counting", each) for each in COUNTING]
     for kind, reason in reasons:

@@ -12,6 +12,7 @@ from agent.core.diagnosis import (
     days_left,
     diagnosed,
     in_order,
+    is_refused_for_its_time,
     line,
     memory_of_room,
     missing_groups,
@@ -25,19 +26,27 @@ NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("from_days", "to_days", "judged"),
     [
-        (-1, 31, ("ok", None)),
-        (-1, 30, ("warning", "expires_soon")),
-        (-1, 0.001, ("warning", "expires_soon")),
+        (-1, 30.1, ("ok", None)),
+        (-1, 30, ("warning", "expires_soon: 30")),
+        (-1, 7.1, ("warning", "expires_soon: 7")),
+        (-1, 7, ("warning", "expires_within_week: 7")),
+        (-1, 1.9, ("warning", "expires_within_week: 1")),
+        (-1, 1, ("failed", "expires_within_day: 1")),
+        (-1, 0.001, ("failed", "expires_within_day: 0")),
         (-1, 0, ("failed", "expired")),
         (-9, -1, ("failed", "expired")),
         (0, 99, ("ok", None)),
         (0.001, 99, ("failed", "not_yet_valid")),
+        (0.1, 0.5, ("failed", "not_yet_valid")),
     ],
 )
-def test_a_certificate_warns_thirty_days_before_its_end(
+def test_the_nearer_a_certificates_end_the_worse(
     from_days: float, to_days: float, judged: tuple[str, str | None]
 ) -> None:
-    assert certificate(NOW + timedelta(days=from_days), NOW + timedelta(days=to_days), NOW) == judged
+    """FAULTS 35: three warnings before it."""
+    found = certificate(NOW + timedelta(days=from_days), NOW + timedelta(days=to_days), NOW)
+    assert found == judged
+    assert is_refused_for_its_time(found) == (judged[1] in ("expired", "not_yet_valid"))
 
 
 def test_the_days_left_are_whole_ones() -> None:
@@ -114,8 +123,11 @@ def test_groups_are_asked_of_everybody_but_root() -> None:
     assert missing_groups(True, []) == ()
 
 
-def test_a_state_folder_that_the_unit_will_make_need_not_be_there() -> None:
-    assert memory_of_room(False, is_there=False, is_made_by_systemd=True) == ("ok", None)
+def test_a_state_folder_that_is_not_there_is_told_also_where_it_would_be_made() -> None:
+    assert memory_of_room(False, is_there=False, is_made_by_systemd=True) == ("warning", "no_state")
+    assert memory_of_room(True, is_there=False, is_made_by_systemd=False) == ("warning", "no_state")
+    assert memory_of_room(False, is_there=False, is_made_by_systemd=False) == ("failed", "not_makeable")
+    assert memory_of_room(None, is_there=False, is_made_by_systemd=False) == ("warning", "run_as_root")
+    assert memory_of_room(True, is_there=True, is_made_by_systemd=False) == ("ok", None)
     assert memory_of_room(False, is_there=True, is_made_by_systemd=True) == ("failed", "not_writable")
     assert memory_of_room(None, is_there=True, is_made_by_systemd=True) == ("warning", "run_as_root")
-    assert memory_of_room(True, is_there=False, is_made_by_systemd=False) == ("ok", None)

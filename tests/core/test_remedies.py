@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.remedies import SENTENCES, remedy
+from agent.core.remedies import SENTENCES, URGENCY, remedy
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where the reasons of the doctor's own checks come from.
@@ -57,6 +57,7 @@ def test_no_sentence_is_for_a_reason_that_nobody_gives() -> None:
         *(("usb-microphone", reason) for reason in ("missing", "not_permitted", "also_a_keyboard", "muted")),
         *(("camera.counting", reason) for reason in ("no_model", "model_refused", "no_opencv", "unreadable")),
         ("box.supply", "undervoltage"),
+        *(("box.state", reason) for reason in ("no_state", "not_makeable")),
         ("box.temperature", "hot"),
         ("box.disk", "disk_full"),
         ("room.checks", "not_examined"),
@@ -69,13 +70,25 @@ def test_each_finding_has_a_sentence(judged: tuple[str, str]) -> None:
     assert sentence[0] != sentence[1]
 
 
+@pytest.mark.parametrize("kind", ["broker.tls", "broker.ca", "broker.certificate"])
+def test_each_grade_of_an_end_says_the_days_and_who_renews_it(kind: str) -> None:
+    sentences = {remedy(kind, f"{word}: 6") for word in URGENCY}
+    assert len(sentences) == 3
+    for sentence in sentences:
+        assert sentence is not None
+        assert "6 ngày" in sentence[0]
+        assert "6" in sentence[1]
+        assert "trung tâm" in sentence[0]
+        assert "centre" in sentence[1]
+
+
 def test_what_is_ok_needs_none() -> None:
     assert remedy("broker.port", None) is None
     assert remedy("box.room", "no_such_reason") is None
 
 
 def test_every_sentence_is_one_and_ends_as_one() -> None:
-    for vietnamese, english in SENTENCES.values():
+    for vietnamese, english in (*SENTENCES.values(), *URGENCY.values()):
         assert vietnamese.endswith(".")
         assert english.endswith(".")
         assert "\n" not in vietnamese + english
