@@ -24,6 +24,7 @@ from agent.adapters.config_store import Loaded, load_identity, load_room, read_d
 from agent.adapters.kept_descriptors import KeptBySystemd
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.service import Service
+from agent.adapters.state_lock import StateLock
 from agent.core import reports
 from agent.core.commands import (
     Keep,
@@ -97,6 +98,8 @@ class Hardware:
 
 def run_agent(options: RunOptions) -> int:
     """Run one site until SIGTERM or SIGINT. Returns the exit code. Thread: the main one becomes the agent's."""
+    lock = StateLock(options.state)
+    lock.start()
     inbox = QueueInbox()
     clock = SystemClock(host.SyncWatch())
     identity, problems = _identity(options.config)
@@ -104,6 +107,7 @@ def run_agent(options: RunOptions) -> int:
     self_ = _self(identity, loaded)
     service = Service()
     with ExitStack() as parts:
+        parts.callback(lock.close)
         hardware = _hardware(options, loaded.config, inbox.put, parts)
         db: AgentDb = _open(parts, AgentDb(options.state / "agent.db"))
         link = _link(identity, db, self_, clock, inbox.put, parts)
@@ -195,6 +199,7 @@ def _hardware(options: RunOptions, config: RoomConfig, inbox: Inbox, parts: Exit
     from hw.simulated.usb_bus import SimulatedUsb
 
     script = _script(options.simulate)
+    _complain_of_cues(script, config)
     film = Film(script=script, started_s=time.monotonic(), speed=options.speed, boxes_only=options.speed > 1)
     factory = MockFactory()
     parts.callback(factory.close)
@@ -225,6 +230,16 @@ def _script(name: str) -> "Script":
         return Script()
     path = Path(name)
     return parse_script(read_document(path), name, json_document=path.suffix == ".json")
+
+
+def _complain_of_cues(script: "Script", config: RoomConfig) -> None:
+    """A cue that does nothing is told, not refused: a room whose file is broken has no devices, and has to run."""
+    from hw.simulated.script import DEEDS_OF_DEVICES
+
+    devices = [check.name for check in config.checks if check.kind.startswith("usb-")]
+    for name in sorted({cue.device for cue in script.cues if cue.do in DEEDS_OF_DEVICES} - set(devices)):
+        there = ", ".join(devices) or "none"
+        log.warning("the script speaks of %r, which is no USB check of this room (there are: %s)", name, there)
 
 
 def _link(

@@ -13,27 +13,30 @@ from pathlib import Path
 
 MARK = ".disk"  # an empty file in the state folder
 MOUNTS = Path("/proc/self/mountinfo")
-# What ext4 says of itself there once it has met an error or was shut down. Source: its super.c, from Linux 6.14 on.
+# What ext4 says of itself there once it has met an error or was shut down. Source: its super.c, from Linux 6.15 on.
 GAVE_UP = {"emergency_ro", "shutdown"}
+# Any other error of a mere look is the disk's, which has many words for a card that dies: EIO, but also ENODATA,
+# EREMOTEIO, ETIMEDOUT. Source: blk_errors of the kernel's block/blk-core.c.
+NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True)
 class DiskSeen:
-    """``free_bytes`` are those that a user who is not root may still fill."""
+    """``free_bytes`` are those that a user who is not root may still fill; None where the disk does not tell."""
 
-    free_bytes: int
+    free_bytes: int | None
     is_read_only: bool
 
 
 def look_at_disk(folder: Path) -> DiskSeen | None:
-    """Look at the disk below a folder that is there, without writing; None where it cannot even be asked.
+    """Look at the disk below a folder, without writing; None where nothing is there, or whoever asks may not look.
 
-    That whoever asks may not write there says nothing of the disk.
+    That he may not write there says nothing of the disk.
     """
     try:
         figures, has_given_up = os.statvfs(folder), _has_given_up(folder)
-    except OSError:
-        return None
+    except OSError as error:
+        return None if error.errno in {*NOTHING_THERE, errno.EACCES} else DiskSeen(None, is_read_only=True)
     return DiskSeen(figures.f_bavail * figures.f_frsize, has_given_up or _refuses(folder))
 
 
@@ -44,13 +47,13 @@ def is_read_only(folder: Path) -> bool | None:
     """
     try:
         has_given_up = _has_given_up(folder)
-    except OSError:
-        return None
+    except OSError as error:
+        return None if error.errno in NOTHING_THERE else True
     return has_given_up or not os.access(folder, os.W_OK) or not _can_open(folder / MARK)
 
 
 def _has_given_up(folder: Path) -> bool:
-    """What the kernel says of the filesystem. Raises OSError where the folder is not there."""
+    """What the kernel says of the filesystem. Raises OSError where the folder is not there, or the disk is silent."""
     flags, device = os.statvfs(folder).f_flag, folder.stat().st_dev
     return bool(flags & os.ST_RDONLY) or bool(_options(device) & GAVE_UP)
 

@@ -21,6 +21,12 @@ STA_UNSYNC = 0x40
 TIMESYNC_FILE = Path("/run/systemd/timesync/synchronized")
 MODEL_FILES = (Path("/proc/device-tree/model"), Path("/sys/class/dmi/id/product_name"))
 SERIAL_FILE = Path("/proc/device-tree/serial-number")
+# The processor's own sensors: a Raspberry Pi's (its thermal zone, with "_" for "-"), Intel's, AMD's, other boards'.
+# Source: the kernel's drivers/thermal/thermal_hwmon.c, bcm2711.dtsi and bcm2712.dtsi, Documentation/hwmon.
+PROCESSOR_SENSORS = ("cpu_thermal", "coretemp", "k10temp", "soc_thermal")
+# What has limits of its own and says nothing of the processor: disks, the Pi 5's I/O chip, memory modules, network
+# cards. Source: the drivers of these names in the kernel (raspberrypi/linux for rp1-adc).
+OTHER_PARTS = ("nvme", "drivetemp", "rp1_adc", "jc42", "spd5118", "iwlwifi", "r8169")
 
 
 class PsutilHost:
@@ -116,11 +122,22 @@ def _line(path: Path) -> str | None:
 
 
 def _temperature_c() -> float | None:
-    for readings in psutil.sensors_temperatures().values():
-        for reading in readings:
+    """The processor's temperature. Sensors are chosen by name: the kernel numbers them anew at each boot."""
+    sensors = psutil.sensors_temperatures()
+    for name in sorted(filter(_is_of_box, sensors), key=_preference):
+        for reading in sensors[name]:
             if reading.current:
                 return round(float(reading.current), 1)
     return None
+
+
+def _is_of_box(sensor: str) -> bool:
+    return not sensor.replace("-", "_").startswith(OTHER_PARTS)
+
+
+def _preference(sensor: str) -> tuple[int, str]:
+    name = sensor.replace("-", "_")  # without hwmon psutil names the thermal zones, which have their "-" still
+    return (PROCESSOR_SENSORS.index(name) if name in PROCESSOR_SENSORS else len(PROCESSOR_SENSORS), name)
 
 
 def _disk_free(folder: Path) -> int | None:

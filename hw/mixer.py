@@ -97,7 +97,7 @@ def is_muted(card: int, devices: Path = DEVICES) -> bool | None:
     except OSError:
         return None
     try:
-        return all_off(_channels(control, each) for each in _elements(control) if is_capture_switch(each))
+        return all_off(_readable(control, each) for each in _elements(control) if is_capture_switch(each))
     except OSError:
         return None
     finally:
@@ -126,6 +126,14 @@ def _elements(control: int) -> list[ElementId]:
     listed.space, listed.pids = room, ctypes.addressof(ids)
     fcntl.ioctl(control, ELEM_LIST, listed)
     return list(ids[: listed.used])
+
+
+def _readable(control: int, element: ElementId) -> tuple[bool, ...]:
+    """A switch's channels; none where it fails: some devices have one that stalls, and the others still count."""
+    try:
+        return _channels(control, element)
+    except OSError:
+        return ()
 
 
 def _channels(control: int, element: ElementId) -> tuple[bool, ...]:

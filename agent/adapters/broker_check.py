@@ -20,7 +20,7 @@ from typing import Literal
 from agent.adapters.certificates import CredentialError, load_own
 from agent.core.identity import BrokerSection
 
-Stage = Literal["name", "port", "tls", "welcome", "through"]
+Stage = Literal["name", "port", "ca", "tls", "welcome", "through"]
 PATIENCE_S = 5.0
 # A refusal needs one way there and back; a line by satellite has 0.7 s. mosquitto itself waits for minutes.
 WELCOME_S = 2.0
@@ -43,8 +43,9 @@ NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_EOF_WHILE_READING"
 class Knock:
     """How far one came, and why no farther: ``reason`` is one word, ``said`` the library's own.
 
-    ``through`` means that nothing speaks against a CONNECT. ``addresses`` are the name's; ``expires`` is the end of the
-    broker's certificate (UTC), None without TLS.
+    ``ca``: the port is there, and without a ca file of use TLS was not even begun. ``through`` means that nothing
+    speaks against a CONNECT. ``addresses`` are the name's; ``expires`` is the end of the broker's certificate (UTC),
+    None without TLS.
     """
 
     stage: Stage
@@ -61,9 +62,6 @@ def knock(broker: BrokerSection, welcome_s: float = WELCOME_S, patience_s: float
         broker: Address and credentials.
         welcome_s: How long to listen for a refusal after the handshake.
         patience_s: How long to wait for each of the broker's answers before it.
-
-    Raises:
-        CredentialError: The ca file is of no use, so TLS was not even begun.
 
     Thread: any; a name server that is silent is waited for as long as the system's resolver does.
     """
@@ -83,7 +81,10 @@ def knock(broker: BrokerSection, welcome_s: float = WELCOME_S, patience_s: float
 
 
 def _shake_hands(end: socket.socket, broker: BrokerSection, addresses: tuple[str, ...], welcome_s: float) -> Knock:
-    context = context_of(broker)
+    try:
+        context = context_of(broker)
+    except CredentialError as error:
+        return Knock("ca", error.reason, error.path, addresses)
     try:
         with context.wrap_socket(end, server_hostname=broker.host) as secure:
             expires = _end_of(secure.getpeercert())

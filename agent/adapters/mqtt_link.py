@@ -27,6 +27,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from agent.adapters.broker_trouble import trouble
 from agent.adapters.files import missing
 from agent.adapters.outgoing import Letter, Letters, Outgoing, Slot
 from agent.core.contract import MAX_PAYLOAD_BYTES, Payload, encode, topic
@@ -192,7 +193,7 @@ class MqttLink:
                 properties=_connect_properties(),
             )
         except (OSError, ValueError, LinkError) as error:
-            return describe(error, self._broker)
+            return str(trouble(error, self._broker))
         self._unused = None
         client.loop_start()
         try:
@@ -289,14 +290,20 @@ def new_client(client_id: str, broker: BrokerSection) -> mqtt.Client:
     client.connect_timeout = CONNECT_TIMEOUT_S
     # OpenSSL does not say which file it misses.
     if gone := missing(broker.password_file, *((broker.ca, broker.certificate, broker.key) if broker.tls else ())):
-        raise LinkError(f"{gone} cannot be found: copy it there, or correct the path")
+        raise LinkError(
+            f"{gone} cannot be found: copy it there, or correct the path",
+            f"không thấy tệp {gone}: chép vào đúng chỗ hoặc sửa đường dẫn",
+        )
     try:
         if broker.tls:
             client.tls_set_context(_tls(broker))
         if broker.username:
             client.username_pw_set(broker.username, Path(broker.password_file).read_text().rstrip("\n"))
     except (OSError, ValueError) as error:
-        raise LinkError(f"a file that the broker's credentials name cannot be used: {error}") from error
+        raise LinkError(
+            f"a file that the broker's credentials name cannot be used: {error}",
+            f"không dùng được tệp chứng chỉ hoặc mật khẩu: {error}",
+        ) from error
     return client
 
 
@@ -310,18 +317,6 @@ def _received(message: mqtt.MQTTMessage) -> MessageReceived:
 def back_off_s(failures: int) -> float:
     """How long to wait: full jitter up to 1 s doubling to 20 s, so that thousands of sites do not return as one."""
     return random.uniform(0.1, min(BACK_OFF_CAP_S, BACK_OFF_FIRST_S * 2 ** min(failures, 10)))  # noqa: S311 # no secret
-
-
-def describe(error: Exception, broker: BrokerSection) -> str:
-    """One sentence about why a broker cannot be reached."""
-    where = f"the broker at {broker.host}:{broker.port}"
-    if isinstance(error, LinkError):
-        return str(error)
-    if isinstance(error, ssl.SSLError):
-        return f"{where} does not show a certificate that the ca file vouches for: {error.reason or error}"
-    if isinstance(error, ConnectionRefusedError):
-        return f"{where} refuses connections: start it, or correct the address"
-    return f"{where} cannot be reached: {error}"
 
 
 def _tls(broker: BrokerSection) -> ssl.SSLContext:

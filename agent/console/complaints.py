@@ -6,11 +6,12 @@ shall see at once whether the typing, a file, the broker or this machine is to b
 
 import click
 
-from agent.core.errors import AgentError, ConfigError, LinkError
+from agent.core.errors import AgentError, ConfigError, LinkError, RunningError
 
 # What site staff and the centre meet. Counting a file and the demo are for who builds and tries this, in English.
 KINDS: tuple[tuple[type[AgentError], str], ...] = (
     (ConfigError, "tệp cấu hình chưa đúng"),
+    (RunningError, "đã có chương trình khác đang chạy với thư mục này"),
     (LinkError, "không dùng được máy chủ (broker)"),
 )
 
@@ -24,6 +25,8 @@ def of_use(error: click.UsageError) -> str:
 
 def of_agent(error: AgentError) -> str:
     """An error of ours, which is one English sentence already."""
+    if isinstance(error, LinkError) and error.vietnamese:
+        return f"{error.vietnamese} / {error}"
     kind = next((words for each, words in KINDS if isinstance(error, each)), None)
     return str(error) if kind is None else f"{kind} / {error}"
 
@@ -31,7 +34,8 @@ def of_agent(error: AgentError) -> str:
 def of_disk(error: OSError) -> str:
     """A file that cannot be written or read where nobody expected it."""
     where = error.filename or "writing the results"
-    return f"không đọc hoặc ghi được tệp / {error.strerror or error}: {where}; make room or name another place"
+    vietnamese = "không đọc hoặc ghi được tệp, hãy dọn chỗ trống hoặc chọn nơi khác"
+    return f"{vietnamese} / {error.strerror or error}: {where}; make room or name another place"
 
 
 def _without_hidden(error: click.UsageError) -> click.UsageError:

@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime
 
 import click
+from paho.mqtt.reasoncodes import ReasonCode
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,8 +16,9 @@ from agent.console.listener import TOPICS, Listener
 from agent.console.options import CENTRE, broker_of
 from agent.console.roll_call import RollCall, Row
 from agent.console.site_commands import complain, refusal, who_asks
-from agent.console.words import PRESENCE, VERDICT, both
+from agent.console.words import PRESENCE, SILENCE, VERDICT, both
 from agent.core.contract import ROOT, CommandMessage, compact
+from agent.core.errors import LinkError
 from agent.core.identity import BrokerSection
 
 WITHIN_S = 10
@@ -24,6 +26,7 @@ WITHIN_S = 10
 # messages and waits for their acknowledgements (max_inflight_messages), so on a slow line a pause has to be longer than
 # the way there and back.
 KNOWN_PAUSE_S, KNOWN_WITHIN_S = 0.5, 15.0
+RECEIPT_PAUSE_S = 0.1
 ROUND_TRIPS = 2
 STYLE = {"go": "green", "no-go": "bold red", "unknown": "yellow"}
 # A killed agent: the will's delay of 15 s. A box without power or line: one and a half keepalives of 20 s more; both
@@ -39,6 +42,11 @@ LOOK_THERE = (
 NOT_TOLD = "đã trả lời nhưng chưa báo tình trạng / answered, but did not say how it is"
 
 Heard = tuple[str, bytes, bool]
+Receipts = queue.SimpleQueue[ReasonCode]
+
+
+class NotPermittedError(LinkError):
+    """The broker lets us listen, and keeps our question from the sites."""
 
 
 @click.command()
@@ -50,12 +58,18 @@ Heard = tuple[str, bytes, bool]
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def drill(within_s: int, broker: str | None, centre: str, by: str | None, as_json: bool) -> int:
     """Điểm danh thử / ask every site whether it is fit for the conference; exit code 0 when all are."""
-    call = hold(broker_of(broker, centre), within_s, who_asks(by))
+    try:
+        call = hold(broker_of(broker, centre), within_s, who_asks(by))
+    except LinkError as error:
+        if as_json:  # a program has to tell this from sites that are not fit
+            click.echo(compact({"verdict": "unknown", "reason": _word(error), "sites": []}))
+        raise
     rows = roll_call.rows(call)
     all_go = bool(rows) and all(row.verdict == "go" for row in rows)
     if as_json:
         verdict = "go" if all_go else "no-go"
-        click.echo(compact({"verdict": verdict, "sites": [roll_call.document(row) for row in rows]}))
+        reason = None if rows else "no_sites"
+        click.echo(compact({"verdict": verdict, "reason": reason, "sites": [roll_call.document(row) for row in rows]}))
     elif rows:
         Console().print(table(rows))
     if not rows:
@@ -63,22 +77,27 @@ def drill(within_s: int, broker: str | None, centre: str, by: str | None, as_jso
     return 0 if all_go else 1
 
 
+def _word(error: LinkError) -> str:
+    return "not_permitted" if isinstance(error, NotPermittedError) else "no_broker"
+
+
 def hold(broker: BrokerSection, within_s: int, by: str) -> RollCall:
     """Ask, and wait until all have answered or the time is over.
 
     Raises:
-        LinkError: The broker is not there, or refuses us.
+        LinkError: The broker is not there, or refuses us or our question.
     """
     heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+    receipts: Receipts = queue.SimpleQueue()
     topics = (*TOPICS, f"{ROOT}/+/command/result")
-    listener = Listener(broker, topics, on_message=lambda *message: heard.put(message))
+    listener = Listener(broker, topics, lambda mid, code: receipts.put(code), lambda *message: heard.put(message))
     listener.start()
     try:
         call = _learn(RollCall(), heard, max(KNOWN_PAUSE_S, ROUND_TRIPS * listener.round_trip_s))
         id_ = str(uuid.uuid4())
         command = CommandMessage(id=id_, action="report", args={}, issued_by=by, issued_at=datetime.now(UTC))
         listener.publish_to_all(command, expiry_s=within_s)
-        return _wait(roll_call.asked(call, id_, time.monotonic()), heard, within_s)
+        return _wait(roll_call.asked(call, id_, time.monotonic()), heard, receipts, within_s)
     finally:
         listener.close()
 
@@ -101,16 +120,24 @@ def _learn(call: RollCall, heard: queue.SimpleQueue[Heard], pause_s: float) -> R
     return call
 
 
-def _wait(call: RollCall, heard: queue.SimpleQueue[Heard], for_s: float) -> RollCall:
-    """Take messages in until all have answered, ``for_s`` at most."""
+def _wait(call: RollCall, heard: queue.SimpleQueue[Heard], receipts: Receipts, for_s: float) -> RollCall:
+    """Take messages in until all have answered, ``for_s`` at most. Raises NotPermittedError where nobody was asked."""
     until_s = time.monotonic() + for_s
     while (left_s := until_s - time.monotonic()) > 0 and not call.is_complete:
+        _look_at(receipts)
         try:
-            topic, raw, is_retained = heard.get(timeout=left_s)
+            topic, raw, is_retained = heard.get(timeout=min(left_s, RECEIPT_PAUSE_S))
         except queue.Empty:
-            break
+            continue
         call = roll_call.heard(call, topic, raw, time.monotonic(), is_retained)
     return call
+
+
+def _look_at(receipts: Receipts) -> None:
+    """Raises NotPermittedError: sites that were not asked are silent, and would be called so."""
+    if not receipts.empty() and receipts.get().is_failure:
+        vietnamese, english = SILENCE["not_permitted"]
+        raise NotPermittedError(english, vietnamese)
 
 
 def table(rows: list[Row]) -> Table:

@@ -9,7 +9,8 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 
-from agent.adapters.mqtt_link import back_off_s, describe, guarded, new_client
+from agent.adapters.broker_trouble import deaf, refused, silent, trouble
+from agent.adapters.mqtt_link import back_off_s, guarded, new_client
 from agent.adapters.outgoing import publish_properties
 from agent.console.sites import FIELDS
 from agent.core.contract import ALL_COMMAND, ROOT, Payload, encode, topic
@@ -44,7 +45,7 @@ class Listener:
         self._broker, self._topics, self._on_receipt = broker, topics, on_receipt
         self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._on_message = on_message or (lambda full, raw, is_retained: self.messages.put((full, raw)))
-        self._answer: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._answer: queue.SimpleQueue[LinkError | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._client: mqtt.Client | None = None
@@ -67,10 +68,10 @@ class Listener:
         try:
             refusal = self._answer.get(timeout=FIRST_ANSWER_S)
         except queue.Empty:
-            refusal = f"the broker at {self._broker.host}:{self._broker.port} does not answer: check the address"
+            refusal = silent(self._broker)
         if refusal is not None:
             self.close()
-            raise LinkError(refusal)
+            raise refusal
 
     def publish_to(self, site: str, name: str, payload: Payload, retain: bool, expiry_s: int | None = None) -> None:
         """Say something to a site. Thread: any, after ``start``."""
@@ -111,7 +112,7 @@ class Listener:
             client.on_disconnect = guarded(lambda *_: self._ended.set())
             client.connect(self._broker.host, self._broker.port, keepalive=20)
         except (OSError, ValueError, LinkError) as error:
-            self._answer.put(describe(error, self._broker))
+            self._answer.put(trouble(error, self._broker))
             return False
         self._client = client
         client.loop_start()
@@ -124,18 +125,16 @@ class Listener:
 
     def _on_connect(self, client: mqtt.Client, _user: Any, _flags: Any, code: Any, _properties: Any) -> None:
         if code.is_failure:
-            self._answer.put(f"the broker refuses this user ({code}): check the name and the password or certificate")
+            self._answer.put(refused(code))
             self._ended.set()
             return
         self._asked_s = time.monotonic()
         client.subscribe([(each, 1) for each in self._topics])
 
     def _on_subscribed(self, codes: list[Any]) -> None:
-        refused = [f"{each} ({code})" for each, code in zip(self._topics, codes, strict=True) if code.is_failure]
-        if refused:
-            self._answer.put(
-                f"the broker does not let this user listen to {', '.join(refused)}: have its rights corrected there"
-            )
+        kept_back = [f"{each} ({code})" for each, code in zip(self._topics, codes, strict=True) if code.is_failure]
+        if kept_back:
+            self._answer.put(deaf(", ".join(kept_back)))
             self._ended.set()
             return
         self.round_trip_s = time.monotonic() - self._asked_s

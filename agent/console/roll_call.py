@@ -125,9 +125,15 @@ def document(row: Row) -> dict[str, Any]:
         "presence": row.presence,
         "answered_s": None if row.answered_s is None else round(row.answered_s, 3),
         "state": _state(row),
-        "reason": None if row.refused is None else row.refused.reason,
+        "reason": _reason(row),
         "checks": [check.model_dump(mode="json", exclude_unset=True) for check in row.why],
     }
+
+
+def _reason(row: Row) -> str | None:
+    if row.refused is not None:
+        return row.refused.reason
+    return "no_answer" if row.answered_s is None else None
 
 
 def _state(row: Row) -> str:

@@ -142,6 +142,10 @@ SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
         "Tệp cấu hình trên hộp bị hỏng: gọi kỹ thuật, xem nhật ký.",
         "A file of the box is broken: call a technician; the journal names it.",
     ),
+    ("box.files", "no_room"): (
+        "Hộp chưa có cấu hình phòng nên không bật và không kiểm tra được gì: báo kỹ thuật.",
+        "This box has no room config, so it switches and checks nothing: tell a technician.",
+    ),
     ("box.disk", "read_only"): (
         "Thẻ nhớ chỉ đọc được: gọi kỹ thuật thay thẻ.",
         "The card can only be read: call a technician to replace it.",

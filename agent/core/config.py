@@ -6,7 +6,7 @@ a proof that names no check); both kinds of problem come back together: nobody m
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent.core.errors import ConfigError, Problem
 from agent.core.parse import Section, build, decode, problems_of
@@ -18,6 +18,8 @@ Polygon = tuple[Point, ...]
 # Header GPIOs of every Raspberry Pi since the B+; 0 and 1 belong to the HAT's EEPROM.
 # Source: raspberrypi.com documentation, "GPIO and the 40-pin header".
 LOWEST_PIN, HIGHEST_PIN = 2, 27
+CHECKS_MAX = 64
+GROUP_OF_KIND = {"usb-camera": "display", "usb-microphone": "audio"}
 
 
 class SiteSection(Section):
@@ -77,6 +79,15 @@ class CheckSection(Section):
     group: Literal["connect", "display", "audio", "power", "box"] = "connect"
     required: bool = True
 
+    @model_validator(mode="before")
+    @classmethod
+    def _group_of_kind(cls, data: Any) -> Any:
+        """A check that names no group is in its kind's: the page at the centre has a camera under display."""
+        if not isinstance(data, dict) or "group" in data:
+            return data
+        group = GROUP_OF_KIND.get(str(data.get("kind")))
+        return data if group is None else {**data, "group": group}
+
 
 class CameraSection(Section):
     """Which camera counts, named by its check. With no check nothing is counted."""
@@ -120,7 +131,7 @@ class RoomConfig(Section):
 
     site: SiteSection = SiteSection()
     power: PowerSection = PowerSection()
-    checks: tuple[CheckSection, ...] = Field(default=(), max_length=64)
+    checks: tuple[CheckSection, ...] = Field(default=(), max_length=CHECKS_MAX)
     camera: CameraSection = CameraSection()
     headcount: HeadcountSection = HeadcountSection()
     reporting: ReportingSection = ReportingSection()
@@ -247,22 +258,31 @@ def _check_problems(checks: list[dict[str, Any]]) -> list[Problem]:
 
 
 def _same_device(checks: list[dict[str, Any]]) -> list[Problem]:
-    """Two checks that mean the same device: with one of two pulled both would still be ok."""
-    named = [
-        (i, tuple(str(check.get(key, "")).lower() for key in ("kind", "usb", "serial", "port")))
-        for i, check in enumerate(checks)
-    ]
-    first: dict[tuple[str, ...], int] = {}
+    """Two checks that one device fits: with one of two pulled both would still be ok."""
     problems = []
-    for i, device in named:
-        if not device[0].startswith("usb-") or not any(device[1:]):
-            continue
-        if device in first:
-            problems.append(
-                Problem(f"checks[{i}]", f"is the same device as checks[{first[device]}]", "tell them apart by port")
-            )
-        first.setdefault(device, i)
+    for i, check in enumerate(checks[:CHECKS_MAX]):  # each with each: a list without an end would take for ever
+        twin = next((j for j, before in enumerate(checks[:i]) if _may_be_one(before, check)), None)
+        if twin is not None:
+            message = f"may be the same device as checks[{twin}]"
+            problems.append(Problem(f"checks[{i}]", message, "tell them apart by port or serial in both"))
     return problems
+
+
+def _may_be_one(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether nothing that both checks give tells their devices apart. Of two that give nothing in common (one the
+    product, one the port) nobody can say.
+    """
+    if not str(one.get("kind")).startswith("usb-") or one.get("kind") != other.get("kind"):
+        return False
+    of_one, of_other = _keys_of_device(one), _keys_of_device(other)
+    shared = of_one.keys() & of_other.keys()
+    return bool(shared) and all(of_one[key] == of_other[key] for key in shared)
+
+
+def _keys_of_device(check: dict[str, Any]) -> dict[str, str]:
+    """What a check gives to know its device by, as it is compared with what is on the bus."""
+    given = {key: str(check[key]) for key in ("usb", "serial", "port") if check.get(key)}
+    return {key: value.lower() if key == "usb" else value for key, value in given.items()}
 
 
 def _host_and_port(address: object) -> bool:
@@ -272,10 +292,14 @@ def _host_and_port(address: object) -> bool:
 
 def _camera_problems(camera: dict[str, Any], checks: list[dict[str, Any]]) -> list[Problem]:
     cameras = [check.get("name") for check in checks if check.get("kind") == "usb-camera"]
+    same = Problem("camera.fallback", "is the camera of camera.check", "name another usb-camera check, or leave it out")
     return [
-        Problem(f"camera.{key}", f"there is no usb-camera check named {camera[key]!r}", _named(cameras))
-        for key in ("check", "fallback")
-        if camera.get(key) and camera[key] not in cameras
+        *(
+            Problem(f"camera.{key}", f"there is no usb-camera check named {camera[key]!r}", _named(cameras))
+            for key in ("check", "fallback")
+            if camera.get(key) and camera[key] not in cameras
+        ),
+        *([same] if camera.get("check") and camera.get("fallback") == camera["check"] else []),
     ]
 
 

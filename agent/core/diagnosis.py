@@ -125,12 +125,14 @@ def missing_groups(is_root: bool, has: Iterable[str]) -> tuple[str, ...]:
     return () if is_root else tuple(name for name in WANTED_GROUPS if name not in set(has))
 
 
-def memory_of_room(may_write: bool | None, is_there: bool, is_made_by_systemd: bool) -> Judged:
+def memory_of_room(may_write: bool | None, is_there: bool, is_made_by_systemd: bool, is_folder: bool = True) -> Judged:
     """The state folder. ``may_write`` None: this user cannot tell for the agent's.
 
     One that is not there is told even where it would be made (``StateDirectory=`` of the unit): on a box that has run
     before, what it remembered is gone, or ``--state`` is wrong.
     """
+    if is_there and not is_folder:
+        return "failed", "not_a_folder"
     if not is_there and is_made_by_systemd:
         return "warning", "no_state"
     if may_write is None:

@@ -6,6 +6,7 @@
     ├── ConfigError           a file that a person wrote is wrong; carries every problem at once
     ├── RelayError            a relay's pin could not be driven: that load's real state is unknown
     ├── LinkError             the broker cannot be used (refused, unreachable, wrong certificate)
+    ├── RunningError          another agent runs with this state folder
     ├── EyeError              nothing can be counted: no model, no camera, no picture
     └── DemoError             the demo cannot be set up on this machine
 
@@ -47,7 +48,18 @@ class RelayError(AgentError):
 
 
 class LinkError(AgentError):
-    """The broker cannot be used. For the room: nothing, it works without."""
+    """The broker cannot be used. For the room: nothing, it works without.
+
+    ``vietnamese`` is the same sentence for the centre's staff, where somebody has written one.
+    """
+
+    def __init__(self, sentence: str, vietnamese: str = "") -> None:
+        self.vietnamese = vietnamese
+        super().__init__(sentence)
+
+
+class RunningError(AgentError):
+    """Another agent runs with this state folder, and has this room."""
 
 
 class EyeError(AgentError):

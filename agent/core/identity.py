@@ -70,6 +70,8 @@ def parse_identity(text: str, source: str) -> Identity:
 def parse_centre(text: str, source: str) -> Centre:
     """Read the centre's file. Raises ConfigError with every problem at once."""
     data = decode(text, source, json_document=False)
+    if "site" in data:
+        raise ConfigError(source, (Problem("", "this is a site's identity file", "name the centre's own"),))
     problems = (*problems_of(Centre, data), *_broker_problems(data))
     if problems:
         raise ConfigError(source, problems)

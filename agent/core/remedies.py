@@ -169,6 +169,10 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
         "Sửa hết các chỗ này trong tệp định danh; đến lúc đó hộp không nối với trung tâm, nút vẫn chạy.",
         "Mend all of these in the identity file; until then there is no link to the centre, the button works.",
     ),
+    ("box.identity", "no_file"): (
+        "Không có tệp định danh này: xin trung tâm tệp của điểm cầu này, hoặc chỉ đúng tệp bằng --config.",
+        "There is no such identity file: get this site's own from the centre, or name the right one with --config.",
+    ),
     ("box.room", "broken"): (
         "Sửa hết các chỗ này; đến lúc đó hộp chạy cấu hình khác thay thế.",
         "Mend all of these; until then another config stands in for it.",
@@ -180,6 +184,10 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("box.state", "not_writable"): (
         "Dịch vụ không ghi được vào thư mục này: kiểm tra chủ sở hữu (chown diemcau) và thẻ nhớ.",
         "The service may not write this folder: check its owner (chown diemcau) and the card.",
+    ),
+    ("box.state", "not_a_folder"): (
+        "Đây là một tệp, không phải thư mục: chỉ thư mục khác bằng --state, hoặc dời tệp này đi.",
+        "This is a file, not a folder: name another folder with --state, or move this file away.",
     ),
     ("box.service", "no_systemd"): (
         "Máy này không chạy systemd: không gì khởi động lại chương trình khi nó dừng.",
@@ -237,6 +245,10 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("box.user", "no_such_user"): (
         "Dịch vụ chạy bằng người dùng không có trên hộp: tạo bằng useradd --system.",
         "The unit's user does not exist on this box: make it with useradd --system.",
+    ),
+    ("camera.counting", "too_slow"): (
+        "OpenCV không khởi động kịp: chạy lại khi hộp rảnh; nếu vẫn vậy thì cài lại opencv-python, kiểm tra thẻ nhớ.",
+        "OpenCV did not start in time: try again while the box is idle; then reinstall opencv-python, check the card.",
     ),
     ("camera.counting", "unreadable"): (
         "Người dùng của dịch vụ không đọc được mô hình nhận diện: chmod 644 tệp đó.",

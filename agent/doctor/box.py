@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.adapters import units
 from agent.adapters.config_store import load_identity
+from agent.adapters.files import is_there
 from agent.adapters.rights import nearest_folder
 from agent.adapters.room_reading import RoomRead
 from agent.adapters.units import Unit
@@ -24,6 +25,8 @@ def identity(scene: Scene, path: Path) -> tuple[Identity | None, Diagnosis]:
     judged = scene.to_read(path)
     if judged[1] == "run_as_root":
         return None, worsened(found, judged)
+    if not is_there(path):
+        return None, worsened(found, ("failed", "no_file"))
     try:
         read = load_identity(path)
     except ConfigError as error:
@@ -48,11 +51,11 @@ def room(scene: Scene, read: RoomRead) -> Diagnosis:
 def state(scene: Scene) -> Diagnosis:
     """The state folder, or the one that it will be made in."""
     folder = nearest_folder(scene.state)
-    is_there = folder == scene.state.absolute()
+    exists = folder == scene.state.absolute()
     is_systemds = scene.unit is not None and scene.unit.is_there and scene.state == STATE_OF_UNIT
     may_write = scene.may(folder, "w") if folder.is_dir() else False
-    judged = memory_of_room(may_write, is_there, is_systemds)
-    seen = f"{scene.state}" if is_there else f"{scene.state} (chưa có / not there)"
+    judged = memory_of_room(may_write, exists, is_systemds, folder.is_dir())
+    seen = f"{scene.state}" if exists else f"{scene.state} (chưa có / not there)"
     return worsened(Diagnosis("box.state", "box.state", "box", seen=seen), judged)
 
 

@@ -31,7 +31,7 @@ def broker(scene: Scene, identity: Identity | None, outcome: Outcome | None) -> 
     came = outcome.value
     if isinstance(came, Knock):
         found = [*_way(scene, section, came), *found]
-    elif not isinstance(outcome.error, CredentialError):  # that one is the ca file's, and told there
+    else:
         reason = "too_slow" if outcome.is_late else "not_examined"
         found.insert(0, Diagnosis("broker.name", "broker.name", "connect", "warning", reason, str(outcome.error or "")))
     return [*found, *_credentials(scene, identity, came if isinstance(came, Knock) else None)]
@@ -49,7 +49,7 @@ def _way(scene: Scene, section: BrokerSection, came: Knock) -> list[Diagnosis]:
     port = Diagnosis("broker.port", "broker.port", "connect", seen=where)
     if came.stage == "port":
         return [name, replace(port, state="failed", reason=came.reason, seen=f"{where}: {came.said}")]
-    if not section.tls:
+    if not section.tls or came.stage == "ca":  # what is wrong with the ca file is told by its own check
         return [name, port]
     tls = Diagnosis("broker.tls", "broker.tls", "connect")
     if came.stage == "tls":

@@ -131,14 +131,23 @@ def _counting(
     """Optional for a conference; for a technician as needed as the camera is."""
     camera = config.check(config.camera.check)
     found = diagnosed(replace(finding, required=camera is not None and camera.required))
-    version, complaint = opencv.value if opencv is not None and opencv.value else (None, "")
+    stumbled = str(opencv.error or "") if opencv is not None else ""
+    version, complaint = opencv.value if opencv is not None and opencv.value else (None, stumbled)
     if search.model is None:
         return replace(found, seen="; ".join(search.refused) or str(models.places()[0]))
     found = replace(found, seen=f"{search.model.path} · OpenCV {version or complaint or '?'}")
     if scene.to_read(search.model.path)[0] == "failed":
         return worsened(found, ("failed", "unreadable"), str(search.model.path))
+    found = worsened(found, _untried(opencv))
     # One that is refused on the way to another is no harm, but somebody meant it.
     return replace(found, seen="; ".join((found.seen, *search.refused)))
+
+
+def _untried(opencv: Outcome | None) -> Judged:
+    """An OpenCV whose trial came to no end: nobody knows whether it starts, and that is not fine."""
+    if opencv is not None and opencv.is_late:
+        return "warning", "too_slow"
+    return ("warning", "not_examined") if opencv is not None and opencv.error is not None else ("ok", None)
 
 
 def _figures(state: Path) -> dict[str, Any]:

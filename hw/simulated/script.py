@@ -40,6 +40,7 @@ Deed = Literal[
     "press", "hold", "arrive", "leave", "plug", "unplug", "mute", "unmute", "busy", "free", "dark", "light", "freeze",
     "thaw", "stall", "go",
 ]  # fmt: skip
+DEEDS_OF_DEVICES: tuple[Deed, ...] = ("plug", "unplug", "mute", "unmute", "busy", "free")
 
 
 class Cue(Section):

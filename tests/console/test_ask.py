@@ -22,11 +22,13 @@ ROOT = "diemcau/v1/nam-sach"
 class FakeSite:
     """Hears commands and answers each with what ``answers`` makes of it."""
 
-    def __init__(self, port: int, commands: str = f"{ROOT}/command") -> None:
+    def __init__(self, port: int, commands: str = f"{ROOT}/command", user: str = "") -> None:
         self.heard: list[tuple[dict[str, Any], Any]] = []
         self.answers: Callable[[dict[str, Any]], list[dict[str, Any] | bytes]] = lambda command: []
         ready = threading.Event()
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        if user:
+            self.client.username_pw_set(user)
         self.client.on_message = self._on_message
         self.client.on_subscribe = lambda *_: ready.set()
         self.client.connect("127.0.0.1", port)

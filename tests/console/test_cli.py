@@ -76,7 +76,11 @@ def test_what_is_hidden_is_proposed_to_nobody(wrong: str) -> None:
         (["run", "--nope"], 78, "lệnh chưa đúng, xem `diemcau run --help`"),
         (["watch", "--broker", "http://x"], 2, "lệnh chưa đúng, xem `diemcau watch --help`"),
         (["watch", "--centre", "/no/such/file"], 1, "tệp cấu hình chưa đúng"),
-        (["drill", "--broker", "mqtt://127.0.0.1:1"], 1, "không dùng được máy chủ (broker)"),
+        (
+            ["drill", "--broker", "mqtt://127.0.0.1:1"],
+            1,
+            "máy chủ 127.0.0.1:1 từ chối kết nối: khởi động máy chủ hoặc sửa địa chỉ",
+        ),
         (["count", "/no/such/picture", "--zones", "/no/such/file"], 1, "tệp cấu hình chưa đúng"),
     ],
 )

@@ -3,7 +3,9 @@
 import io
 import json
 import queue
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +32,14 @@ def fake(broker: Mosquitto) -> Iterator[FakeSite]:
     site.answers = lambda command: [final(command)]
     yield site
     site.close()
+
+
+def listening_only(folder: Path) -> Mosquitto:
+    """A broker where everybody may listen, and only the user ``site`` may say something."""
+    rights = folder / "rights"
+    rights.write_text("topic read diemcau/#\n\nuser site\ntopic readwrite diemcau/#\n")
+    rights.chmod(0o600)
+    return Mosquitto(folder, extra=f"allow_anonymous true\nacl_file {rights}")
 
 
 def readiness(ready: bool) -> dict[str, Any]:
@@ -170,8 +180,35 @@ def test_the_exit_code_is_0_only_when_all_are_go(
 def test_a_broker_that_is_not_there_and_wrong_use_are_one_sentence() -> None:
     away = diemcau("drill", "--broker", f"mqtt://127.0.0.1:{free_port()}")
     assert away.returncode == 1
-    assert "broker" in complaint(away)
+    assert complaint(away).startswith("diemcau: máy chủ 127.0.0.1:")
+    assert "từ chối kết nối: khởi động máy chủ" in complaint(away)
+    assert "refuses connections: start it" in complaint(away)
+    told = diemcau("drill", "--json", "--broker", f"mqtt://127.0.0.1:{free_port()}")
+    assert told.returncode == 1
+    assert json.loads(told.stdout) == {"verdict": "unknown", "reason": "no_broker", "sites": []}
     assert diemcau("drill", "--within", "0", "--broker", "mqtt://localhost").returncode == 2
+
+
+def test_who_may_only_listen_is_told_so_and_no_site_is_called_silent(tmp_path: Path, mosquitto_program: str) -> None:
+    broker = listening_only(tmp_path)
+    broker.start()
+    site = FakeSite(broker.port, ALL_COMMAND, "site")
+    try:
+        site.status("running")
+        began_s = time.monotonic()
+        done = diemcau("drill", "--broker", broker.url, "--within", "60")
+        assert time.monotonic() - began_s < 30
+        power = diemcau("power", SITE, "on", "--broker", broker.url)
+        assert (done.returncode, power.returncode) == (1, 1)
+        sentence = "máy chủ không cho phép gửi lệnh / the broker does not permit this command"
+        assert complaint(done) == f"diemcau: {sentence}"
+        told = diemcau("drill", "--broker", broker.url, "--json")
+        assert json.loads(told.stdout) == {"verdict": "unknown", "reason": "not_permitted", "sites": []}
+        assert sentence in complaint(power)
+        assert site.heard == []
+    finally:
+        site.close()
+        broker.close()
 
 
 def test_without_any_site_nobody_is_go(broker: Mosquitto) -> None:

@@ -113,7 +113,10 @@ def test_an_identity_of_no_use_is_a_finding_and_never_a_traceback(tmp_path: Path
         path.write_text(content)
     code, found = doctor("--config", str(path), "--state", str(tmp_path), "--room", str(tmp_path / "no-room"))
     assert code == 1
-    assert (found["box.identity"]["state"], found["box.identity"]["reason"]) == ("failed", "broken")
+    assert (found["box.identity"]["state"], found["box.identity"]["reason"]) == (
+        "failed",
+        "no_file" if content is None else "broken",
+    )
     assert found["box.room"]["state"] == "failed"
     assert not any(name.startswith("broker.") for name in found)
 

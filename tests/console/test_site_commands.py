@@ -104,7 +104,7 @@ def test_json_is_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_refusal_is_said_and_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(monkeypatch, recount, answer(None, "refused", "too_many"), "--people", "50")
     assert result.return_value == 1
-    assert "từ chối / refused: quá nhiều lệnh, thử lại sau / too many commands" in result.output
+    assert "từ chối / refused: quá nhiều lệnh, chờ một phút rồi thử lại / too many commands" in result.output
 
 
 @pytest.mark.parametrize("given", [answer(None), answer({"people": "x"}), answer({"width": 1})])

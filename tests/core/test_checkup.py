@@ -217,6 +217,19 @@ def test_a_room_that_a_broken_file_leaves_with_nothing_is_not_fit() -> None:
     assert found(broken=True)["box.files"].required is False
 
 
+def test_a_box_without_a_room_config_is_not_fit() -> None:
+    facts = Facts(Power(state="on"), Checks(), None, {}, files_are_broken=False, is_synced=True)
+    (files,) = (each for each in checkup.findings(facts, build(RoomConfig, {}), NOW_S) if each.name == "box.files")
+    assert (files.state, files.reason, files.required) == ("failed", "no_room", True)
+    assert found()["box.files"].state == "ok"
+
+
+def test_while_the_room_comes_up_nobody_is_told_to_bring_it_up() -> None:
+    for power, reason in (("off", "room_off"), ("starting", "starting"), ("stopping", "room_off")):
+        picture = found(power=Power(state=power), count_reason="room_off")["camera.picture"]
+        assert (picture.state, picture.reason) == ("unknown", reason)
+
+
 def test_every_reason_that_is_looked_for_has_advice_in_both_languages() -> None:
     reasons = [("camera.picture", each) for each in PICTURE] + [("camera.counting", each) for each in COUNTING]
     for kind, reason in reasons:

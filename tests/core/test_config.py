@@ -1,6 +1,7 @@
 """agent/core/config.py: a room config, or everything that is wrong with it at once."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -162,6 +163,10 @@ def test_a_config_with_five_mistakes_is_told_all_five() -> None:
             "camera.fallback: there is no usb-camera check named 'camera-two' (there are: camera-main, camera-spare)",
         ),
         (
+            {"camera": {"check": "camera-main", "fallback": "camera-main"}},
+            "camera.fallback: is the camera of camera.check (name another usb-camera check, or leave it out)",
+        ),
+        (
             {"headcount": {"include": [[[0, 0], [1, 0]]]}},
             "headcount.include[0]: should be three points or more, each [x, y] in 0..1 of the frame",
         ),
@@ -314,7 +319,60 @@ def test_two_checks_of_one_device_are_refused_and_two_equal_devices_are_told_apa
     camera = {"kind": "usb-camera", "usb": "046d:085e"}
     same = {"checks": [{**camera, "name": "a"}, {**camera, "name": "b", "usb": "046D:085E"}]}
     assert [str(problem) for problem in whole_problems(same)] == [
-        "checks[1]: is the same device as checks[0] (tell them apart by port)"
+        "checks[1]: may be the same device as checks[0] (tell them apart by port or serial in both)"
     ]
     apart = {"checks": [{**camera, "name": "a", "port": "1-1.1"}, {**camera, "name": "b", "port": "1-1.2"}]}
     assert whole_problems(apart) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_refused"),
+    [
+        ({"usb": "1234:5678"}, {"usb": "1234:5678", "port": "1-1.2"}, True),
+        ({"usb": "1234:5678", "serial": "A"}, {"usb": "1234:5678", "port": "1-1.2"}, True),
+        ({"port": "1-1.2"}, {"usb": "1234:5678", "port": "1-1.2"}, True),
+        ({"serial": "A"}, {"serial": "A"}, True),
+        ({"usb": "1234:5678", "serial": "A"}, {"usb": "1234:5678", "serial": "B"}, False),
+        ({"usb": "1234:5678", "serial": "A"}, {"usb": "1234:5678", "serial": "a"}, False),
+        ({"usb": "1234:5678", "port": "1-1.1"}, {"usb": "1234:5678", "port": "1-1.2", "serial": "A"}, False),
+        ({"usb": "1234:5678"}, {"usb": "1234:5679", "port": "1-1.2"}, False),
+        ({"usb": "1234:5678"}, {"port": "1-1.2"}, False),
+        ({"usb": "1234:5678"}, {"kind": "usb-camera", "usb": "1234:5678"}, False),
+        ({"kind": "ping", "usb": "1234:5678"}, {"kind": "ping", "usb": "1234:5678"}, False),
+    ],
+)
+def test_two_checks_that_one_device_fits_are_refused(
+    one: dict[str, Any], other: dict[str, Any], is_refused: bool
+) -> None:
+    microphone = {"kind": "usb-microphone", "address": "h"}
+    for first, second in ((one, other), (other, one)):
+        both = {"checks": [{**microphone, **first, "name": "a"}, {**microphone, **second, "name": "b"}]}
+        told = [str(problem) for problem in whole_problems(both)]
+        assert (told != []) == is_refused
+        assert all("checks[1]: may be the same device as checks[0]" in each for each in told)
+
+
+def test_a_check_that_names_no_group_is_in_its_kinds() -> None:
+    kinds = {
+        "usb-camera": ("display", {"port": "1-1.1"}),
+        "usb-microphone": ("audio", {"port": "1-1.2"}),
+        "tcp": ("connect", {"address": "codec:443"}),
+        "ping": ("connect", {"address": "codec"}),
+    }
+    checks = [{"name": kind, "kind": kind, **given} for kind, (_, given) in kinds.items()]
+    for text in (
+        json.dumps({"checks": checks}),
+        parse_room(json.dumps({"checks": checks}), "x", True).model_dump_json(),
+    ):
+        read = parse_room(text, "room.json", json_document=True)
+        assert {check.name: check.group for check in read.checks} == {kind: group for kind, (group, _) in kinds.items()}
+    own = parse_room(json.dumps({"checks": [{**checks[0], "group": "box"}]}), "room.json", json_document=True)
+    assert own.checks[0].group == "box"
+
+
+def test_a_list_of_checks_without_an_end_is_read_in_a_moment() -> None:
+    """A message of the broker can carry some thousand of them."""
+    many = {"checks": [{"kind": "usb-camera", "port": str(number)} for number in range(4000)]}
+    began_s = time.perf_counter()
+    whole_problems(many)
+    assert time.perf_counter() - began_s < 2

@@ -159,8 +159,14 @@ def test_an_empty_file_names_what_is_needed() -> None:
 def test_the_centre_needs_no_site() -> None:
     centre = parse_centre('database = "sqlite:///c.db"\n[broker]\nurl = "mqtt://localhost"\n', "centre.toml")
     assert (centre.database, centre.broker.host) == ("sqlite:///c.db", "localhost")
-    with pytest.raises(ConfigError, match=r"centre.toml: site: this key does not exist; broker.url: plain mqtt"):
-        parse_centre('site = "a"\n[broker]\nurl = "mqtt://far.example"\n', "centre.toml")
+    with pytest.raises(ConfigError, match=r"centre.toml: sites: this key does not exist; broker.url: plain mqtt"):
+        parse_centre('sites = "a"\n[broker]\nurl = "mqtt://far.example"\n', "centre.toml")
+
+
+def test_a_sites_file_in_the_centres_place_is_told_as_such() -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_centre('site = "a"\n[broker]\nurl = "mqtt://localhost"\n', "agent.toml")
+    assert str(refused.value) == "agent.toml: this is a site's identity file (name the centre's own)"
 
 
 @pytest.mark.parametrize("text", ["a", "chi-linh", "0", "a-1-b", "a" * 63])

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.broker_check import Knock
-from agent.adapters.certificates import CredentialError
 from agent.adapters.errands import Outcome
 from agent.adapters.units import Unit
 from agent.core.diagnosis import Diagnosis
@@ -170,9 +169,14 @@ def test_a_password_file_is_looked_at_and_its_text_never_told(
 def test_a_ca_file_of_no_use_is_told_once(tmp_path: Path, ca: Authority) -> None:
     (tmp_path / "text").write_text("hello")
     identity = Identity(site=SITE, broker=broker_of(8883, tmp_path / "text", ca.issue(SITE)))
-    outcome = Outcome(error=CredentialError("not_pem", str(tmp_path / "text")))
-    found = link.broker(scene(tmp_path), identity, outcome)
-    assert [(each.name, each.state) for each in found] == [("broker.ca", "failed"), ("broker.certificate", "ok")]
+    came = Knock("ca", "not_pem", str(tmp_path / "text"), ("127.0.0.1",))
+    found = link.broker(scene(tmp_path), identity, Outcome(came))
+    assert [(each.name, each.state) for each in found] == [
+        ("broker.name", "ok"),
+        ("broker.port", "ok"),
+        ("broker.ca", "failed"),
+        ("broker.certificate", "ok"),
+    ]
 
 
 def test_a_name_server_that_says_nothing_is_a_warning(tmp_path: Path) -> None:

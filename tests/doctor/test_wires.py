@@ -9,6 +9,7 @@ from agent.core.config import CheckSection, PowerSection, RoomConfig, parse_room
 from agent.core.diagnosis import Diagnosis
 from agent.core.events import UsbDevice
 from agent.doctor import wires
+from hw.eye.models import KNOWN, Model, Search
 from hw.gpio_chip import LineError
 from hw.pin_survey import Line, Survey
 from tests.conftest import ROOM
@@ -88,6 +89,24 @@ def test_without_opencv_nothing_can_be_counted() -> None:
     if found.reason not in ("no_model", "model_refused"):  # a machine without a face network says that first
         assert (found.state, found.reason) == ("failed", "no_opencv")
         assert "libGL" in found.seen
+
+
+@pytest.mark.parametrize(
+    ("came", "reason", "seen"),
+    [
+        (Outcome(is_late=True), "too_slow", "OpenCV ?"),
+        (Outcome(error=RuntimeError("cannot fork")), "not_examined", "OpenCV cannot fork"),
+    ],
+)
+def test_an_opencv_whose_trial_came_to_no_end_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, came: Outcome, reason: str, seen: str
+) -> None:
+    model = tmp_path / "faces.onnx"
+    model.touch()
+    monkeypatch.setattr(wires.models, "search", lambda _: Search(Model(model, KNOWN[0])))
+    found = named(look(CAMERA, opencv=came), "camera.counting")
+    assert (found.state, found.reason) == ("warning", reason)
+    assert seen in found.seen
 
 
 def test_a_room_without_a_camera_counts_nothing_and_loads_nothing() -> None:

@@ -1,5 +1,6 @@
 """hw/disk.py: a disk that has given up is known, by looking without a trace or by one file that is written once."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hw import disk
-from hw.disk import MARK, is_read_only, look_at_disk
+from hw.disk import MARK, DiskSeen, is_read_only, look_at_disk
 from hw.host import PsutilHost
 
 
@@ -43,6 +44,40 @@ def test_a_read_only_one_is_told_and_a_missing_one_is_none(tmp_path: Path) -> No
     seen = look_at_disk(read_only)
     assert seen is not None
     assert seen.is_read_only
+
+
+def broken(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on every look at a filesystem ends with this error."""
+
+    def statvfs(_: object) -> os.statvfs_result:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENODATA, errno.ETIMEDOUT, errno.ENODEV])
+def test_a_disk_that_dies_and_answers_nothing_more_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    broken(number, monkeypatch)
+    assert look_at_disk(tmp_path) == DiskSeen(None, is_read_only=True)
+    figures = PsutilHost(tmp_path).read()
+    assert (figures["disk_free_bytes"], figures["disk_read_only"]) == (None, True)
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTDIR])
+def test_where_there_is_no_folder_nothing_is_said_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    broken(number, monkeypatch)
+    assert (look_at_disk(tmp_path), is_read_only(tmp_path)) == (None, None)
+
+
+def test_a_folder_that_may_not_be_looked_into_says_nothing_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(errno.EACCES, monkeypatch)
+    assert (look_at_disk(tmp_path), is_read_only(tmp_path)) == (None, True)
 
 
 # A disk that cannot be written

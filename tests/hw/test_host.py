@@ -4,6 +4,7 @@ import os
 import time
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,6 +48,28 @@ def test_the_figures_are_those_of_the_contract_and_can_be_believed(tmp_path: Pat
 def test_a_disk_that_is_not_there_is_not_known(tmp_path: Path) -> None:
     figures = PsutilHost(tmp_path / "gone").read()
     assert (figures["disk_free_bytes"], figures["disk_read_only"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("sensors", "expected"),
+    [
+        ({"nvme": [71.0], "rp1_adc": [52.0], "cpu_thermal": [48.0]}, 48.0),
+        ({"rp1_adc": [52.0], "cpu-thermal": [48.0]}, 48.0),
+        ({"acpitz": [27.8], "coretemp": [0.0, 61.04, 60.0]}, 61.0),
+        ({"k10temp": [55.0], "drivetemp": [33.0], "acpitz": [27.8]}, 55.0),
+        ({"gpu_thermal": [50.0], "soc_thermal": [49.0], "bigcore0_thermal": [51.0]}, 49.0),
+        ({"gpu_thermal": [50.0], "bigcore0_thermal": [51.0]}, 51.0),
+        ({"nvme": [71.0], "iwlwifi_1": [40.0], "rp1_adc": [52.0]}, None),
+        ({}, None),
+    ],
+)
+def test_the_temperature_is_the_processors_whatever_order_the_sensors_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sensors: dict[str, list[float]], expected: float | None
+) -> None:
+    for names in (list(sensors), list(reversed(sensors))):
+        seen = {name: [SimpleNamespace(current=each) for each in sensors[name]] for name in names}
+        monkeypatch.setattr(host.psutil, "sensors_temperatures", lambda seen=seen: seen)
+        assert PsutilHost(tmp_path).read()["temperature_c"] == expected
 
 
 def test_reading_takes_a_few_milliseconds(tmp_path: Path) -> None:

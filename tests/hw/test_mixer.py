@@ -133,6 +133,30 @@ def test_a_card_that_is_not_there_or_is_none_does_not_tell(tmp_path: Path) -> No
     assert is_muted(0, tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("switches", "muted"),
+    [
+        ([OSError(), (False,)], True),
+        ([(False,), OSError(), (True,)], False),
+        ([OSError(), OSError()], None),
+    ],
+)
+def test_a_switch_that_cannot_be_read_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switches: list[tuple[bool, ...] | OSError], muted: bool | None
+) -> None:
+    def channels(_: int, element: ElementId) -> tuple[bool, ...]:
+        answer = switches[element.numid]
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    (tmp_path / "controlC0").write_bytes(b"")
+    elements = [ElementId(numid=number, name=b"Mic Capture Switch") for number in range(len(switches))]
+    monkeypatch.setattr(mixer, "_elements", lambda _: elements)
+    monkeypatch.setattr(mixer, "_channels", channels)
+    assert is_muted(0, tmp_path) is muted
+
+
 # A real card
 
 

@@ -214,3 +214,21 @@ def test_payloads_carry_what_the_contract_says(broker: Mosquitto, ear: Ear, site
     for field in ("seen", "min", "max", "samples", "window_s", "frame_age_s", "interval_s", "reason"):
         assert field in count
     assert "summoned" not in count  # no conference: the field does not apply
+
+
+def test_a_second_agent_on_the_same_folder_is_told_and_the_first_one_goes_on(
+    broker: Mosquitto, ear: Ear, site: MakeSite
+) -> None:
+    room = site(broker.url, [{"at_s": 5000, "do": "unplug", "device": "camera-mian"}])
+    room.start()
+    ear.wait("/status", lambda d: d["state"] == "running", "running")
+    first = room.process
+    second = room.start()
+    room.process = first
+    assert second.wait(30) == 1
+    second.stdin.close()  # type: ignore[union-attr]
+    assert "diemcau: đã có chương trình khác đang chạy với thư mục này / an agent already runs with" in room.log
+    assert "Traceback" not in room.log
+    assert first is not None
+    assert first.poll() is None
+    assert "the script speaks of 'camera-mian', which is no USB check of this room (there are: camera-main" in room.log
