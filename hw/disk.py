@@ -18,6 +18,10 @@ GAVE_UP = {"emergency_ro", "shutdown"}
 # Any other error of a mere look is the disk's, which has many words for a card that dies: EIO, but also ENODATA,
 # EREMOTEIO, ETIMEDOUT. Source: blk_errors of the kernel's block/blk-core.c.
 NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR}
+NOT_THE_DISKS = {
+    *NOTHING_THERE, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EINTR,
+    errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EBUSY, errno.ETXTBSY,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def _can_open(mark: Path) -> bool:
     try:
         os.close(os.open(mark, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
     except OSError as error:
-        return error.errno not in (errno.EIO, errno.EROFS)
+        return error.errno in NOT_THE_DISKS
     return True
 
 
@@ -85,5 +89,5 @@ def _refuses(folder: Path) -> bool:
         if path is not None:
             os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
-        return error.errno in (errno.EIO, errno.EROFS)
+        return error.errno not in NOT_THE_DISKS
     return False

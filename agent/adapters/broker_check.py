@@ -89,13 +89,11 @@ def _shake_hands(end: socket.socket, broker: BrokerSection, addresses: tuple[str
         with context.wrap_socket(end, server_hostname=broker.host) as secure:
             expires = _end_of(secure.getpeercert())
             refusal = _refusal(secure, bool(broker.certificate), welcome_s)
-    except ssl.SSLCertVerificationError as error:
-        return Knock("tls", VERIFY.get(error.verify_code, "tls_failed"), error.verify_message, addresses)
     except ssl.SSLError as error:
         reason = str(error.reason or "")
         if "ALERT" in reason:
             return Knock("welcome", _refused(bool(broker.certificate)), reason, addresses)
-        return Knock("tls", "no_tls" if reason in NO_TLS else "tls_failed", reason or str(error), addresses)
+        return Knock("tls", tls_reason(error), getattr(error, "verify_message", reason) or str(error), addresses)
     except TimeoutError:
         return Knock("tls", "tls_silent", "", addresses)
     except (OSError, ValueError) as error:
@@ -103,6 +101,13 @@ def _shake_hands(end: socket.socket, broker: BrokerSection, addresses: tuple[str
     if refusal is not None:
         return Knock("welcome", refusal[0], refusal[1], addresses, expires)
     return Knock("through", addresses=addresses, expires=expires)
+
+
+def tls_reason(error: ssl.SSLError) -> str:
+    """Why there is no TLS with a broker, in one word."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return VERIFY.get(error.verify_code, "tls_failed")
+    return "no_tls" if error.reason in NO_TLS else "tls_failed"
 
 
 def context_of(broker: BrokerSection) -> ssl.SSLContext:

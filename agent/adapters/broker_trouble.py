@@ -3,8 +3,36 @@
 import ssl
 from typing import Any
 
+from agent.adapters.broker_check import tls_reason
 from agent.core.errors import LinkError
 from agent.core.identity import BrokerSection
+
+TLS = {
+    "server_unknown": (
+        "chứng chỉ của máy chủ {where} không do tệp ca ký: lấy đúng tệp ca của trung tâm",
+        "the ca file does not vouch for the certificate of the broker at {where}: get the centre's own ca file",
+    ),
+    "server_expired": (
+        "chứng chỉ của máy chủ {where} đã hết hạn: gia hạn ở đó; nếu đồng hồ máy này sai thì sửa trước",
+        "the certificate of the broker at {where} has expired: renew it there; correct a wrong clock here first",
+    ),
+    "server_not_yet_valid": (
+        "chứng chỉ của máy chủ {where} chưa có hiệu lực: kiểm tra đồng hồ của máy này",
+        "the certificate of the broker at {where} is not valid yet: check this machine's clock",
+    ),
+    "server_name": (
+        "chứng chỉ của máy chủ {where} mang tên khác: dùng đúng tên trong chứng chỉ làm địa chỉ",
+        "the certificate of the broker at {where} is for another name: use the name in it as the address",
+    ),
+    "no_tls": (
+        "cổng {where} không nói TLS: sửa địa chỉ hoặc cổng (thường là 8883)",
+        "the port at {where} does not speak TLS: correct the address or the port (8883 as a rule)",
+    ),
+    "tls_failed": (
+        "không bắt tay TLS được với máy chủ {where}: kiểm tra địa chỉ, tệp ca và chứng chỉ",
+        "there is no TLS with the broker at {where}: check the address, the ca file and the certificate",
+    ),
+}
 
 
 def trouble(error: Exception, broker: BrokerSection) -> LinkError:
@@ -13,10 +41,12 @@ def trouble(error: Exception, broker: BrokerSection) -> LinkError:
         return error
     where = f"{broker.host}:{broker.port}"
     if isinstance(error, ssl.SSLError):
-        return LinkError(
-            f"the broker at {where} does not show a certificate that the ca file vouches for: {error.reason or error}",
-            f"chứng chỉ của máy chủ {where} không do tệp ca ký: kiểm tra địa chỉ và tệp ca",
-        )
+        vietnamese, english = TLS[tls_reason(error)]
+        detail = getattr(error, "verify_message", "") or error.reason or error
+        return LinkError(f"{english.format(where=where)} ({detail})", vietnamese.format(where=where))
+    if isinstance(error, ConnectionResetError) and broker.tls:  # what mosquitto makes of TLS on a port without it
+        vietnamese, english = TLS["no_tls"]
+        return LinkError(f"{english.format(where=where)} ({error})", vietnamese.format(where=where))
     if isinstance(error, ConnectionRefusedError):
         return LinkError(
             f"the broker at {where} refuses connections: start it, or correct the address",

@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from agent.core.errors import RunningError
@@ -31,7 +32,11 @@ class StateLock:
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            # Readable for all, whatever the unit's UMask: another user's agent has to find it too, and flock asks for
+            # no more than an open file.
+            fd = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            with suppress(PermissionError):  # somebody else's, which is as it should be
+                os.fchmod(fd, 0o644)
         except OSError as error:
             log.warning("nothing keeps a second agent from %s: %s", self._path.parent, error.strerror)
             return

@@ -26,7 +26,7 @@ WITHIN_S = 10
 # messages and waits for their acknowledgements (max_inflight_messages), so on a slow line a pause has to be longer than
 # the way there and back.
 KNOWN_PAUSE_S, KNOWN_WITHIN_S = 0.5, 15.0
-RECEIPT_PAUSE_S = 0.1
+RECEIPT_PAUSE_S, RECEIPT_WITHIN_S = 0.1, 15.0
 ROUND_TRIPS = 2
 STYLE = {"go": "green", "no-go": "bold red", "unknown": "yellow"}
 # A killed agent: the will's delay of 15 s. A box without power or line: one and a half keepalives of 20 s more; both
@@ -97,7 +97,7 @@ def hold(broker: BrokerSection, within_s: int, by: str) -> RollCall:
         id_ = str(uuid.uuid4())
         command = CommandMessage(id=id_, action="report", args={}, issued_by=by, issued_at=datetime.now(UTC))
         listener.publish_to_all(command, expiry_s=within_s)
-        return _wait(roll_call.asked(call, id_, time.monotonic()), heard, receipts, within_s)
+        return _wait(roll_call.asked(call, id_, time.monotonic()), listener, heard, receipts, within_s)
     finally:
         listener.close()
 
@@ -120,24 +120,41 @@ def _learn(call: RollCall, heard: queue.SimpleQueue[Heard], pause_s: float) -> R
     return call
 
 
-def _wait(call: RollCall, heard: queue.SimpleQueue[Heard], receipts: Receipts, for_s: float) -> RollCall:
-    """Take messages in until all have answered, ``for_s`` at most. Raises NotPermittedError where nobody was asked."""
+def _wait(
+    call: RollCall, listener: Listener, heard: queue.SimpleQueue[Heard], receipts: Receipts, for_s: float
+) -> RollCall:
+    """Take messages in until all have answered, ``for_s`` at most.
+
+    Raises:
+        LinkError: Nobody was asked, or nobody's answer could come: sites would be called silent that are not.
+    """
     until_s = time.monotonic() + for_s
-    while (left_s := until_s - time.monotonic()) > 0 and not call.is_complete:
-        _look_at(receipts)
+    is_asked = False
+    while (left_s := until_s - time.monotonic()) > 0 and not (is_asked and call.is_complete):
+        is_asked = _is_asked(receipts) or is_asked
+        if listener.drops:
+            break
         try:
             topic, raw, is_retained = heard.get(timeout=min(left_s, RECEIPT_PAUSE_S))
         except queue.Empty:
             continue
         call = roll_call.heard(call, topic, raw, time.monotonic(), is_retained)
+    if not (is_asked or listener.drops):  # a line on which even the receipt takes longer than a site had
+        is_asked = _is_asked(receipts, RECEIPT_WITHIN_S)
+    if listener.drops or not is_asked:
+        raise LinkError(*reversed(SILENCE["broker_lost"]))
     return call
 
 
-def _look_at(receipts: Receipts) -> None:
-    """Raises NotPermittedError: sites that were not asked are silent, and would be called so."""
-    if not receipts.empty() and receipts.get().is_failure:
-        vietnamese, english = SILENCE["not_permitted"]
-        raise NotPermittedError(english, vietnamese)
+def _is_asked(receipts: Receipts, wait_s: float = 0.0) -> bool:
+    """Whether the broker has passed the question on. Raises NotPermittedError where it will not."""
+    try:
+        receipt = receipts.get(timeout=wait_s) if wait_s else receipts.get_nowait()
+    except queue.Empty:
+        return False
+    if receipt.is_failure:
+        raise NotPermittedError(*reversed(SILENCE["not_permitted"]))
+    return True
 
 
 def table(rows: list[Row]) -> Table:

@@ -53,12 +53,13 @@ class Listener:
         self._asked_s = 0.0
         self.round_trip_s = 0.0
         self.is_connected = False
+        self.drops = 0
 
     def start(self) -> None:
         """Connect and subscribe; back when the broker has acknowledged all subscriptions.
 
-        ``round_trip_s`` is then how long that acknowledgement took, and ``is_connected`` says later on whether the
-        subscriptions stand.
+        ``round_trip_s`` is then how long that acknowledgement took, ``is_connected`` says later on whether the
+        subscriptions stand, and ``drops`` how often they fell: what was said meanwhile was not heard.
 
         Raises:
             LinkError: The broker is not there, or refuses us or what we want to listen to.
@@ -119,6 +120,7 @@ class Listener:
         if not self._stop.is_set():
             self._ended.wait()
         was_connected, self.is_connected = self.is_connected, False
+        self.drops += was_connected
         client.disconnect()
         client.loop_stop()
         return was_connected

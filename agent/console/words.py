@@ -85,6 +85,10 @@ SILENCE = {
     "not_finished": ("đã nhận lệnh nhưng chưa xong", "accepted, but not finished yet: see `diemcau watch`"),
     "nobody_listens": ("không có điểm cầu nào nhận lệnh", "no such site is connected, check the id"),
     "not_permitted": ("máy chủ không cho phép gửi lệnh", "the broker does not permit this command"),
+    "broker_lost": (
+        "mất máy chủ giữa chừng: kiểm tra máy chủ rồi hỏi lại",
+        "the broker went away meanwhile: look at it, then ask again",
+    ),
 }
 
 

@@ -143,8 +143,8 @@ SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
         "A file of the box is broken: call a technician; the journal names it.",
     ),
     ("box.files", "no_room"): (
-        "Hộp chưa có cấu hình phòng nên không bật và không kiểm tra được gì: báo kỹ thuật.",
-        "This box has no room config, so it switches and checks nothing: tell a technician.",
+        "Hộp chưa có cấu hình phòng, hoặc nó trống, nên không bật và không kiểm tra gì: báo kỹ thuật.",
+        "This box has no room config, or an empty one, so it switches and checks nothing: tell a technician.",
     ),
     ("box.disk", "read_only"): (
         "Thẻ nhớ chỉ đọc được: gọi kỹ thuật thay thẻ.",

@@ -62,7 +62,7 @@ def handle(checks: Checks, event: Event, now_s: float, config: RoomConfig, power
     """The checks after an event. ``power_goes``: the room loses its power about now, and devices with it. Pure."""
     match event:
         case UsbChanged(devices=devices):
-            there = {check.name: _there(check, devices) for check in config.checks if check.kind in KINDS}
+            there = assigned(config.checks, devices)
             found = {name: _present(device) for name, device in there.items()}
             checks = replace(checks, keyboards=_keyboards(devices, there.values()))
         case Probed(check=name, ok=ok, reason=reason) if config.check(name):
@@ -80,8 +80,22 @@ def power_is_back(checks: Checks) -> Checks:
     return replace(checks, by_name={name: replace(each, went_with_room=False) for name, each in checks.by_name.items()})
 
 
-def _there(check: CheckSection, devices: tuple[UsbDevice, ...]) -> UsbDevice | None:
-    return next((device for device in devices if matches(check, device)), None)
+def assigned(checks: tuple[CheckSection, ...], devices: tuple[UsbDevice, ...]) -> dict[str, UsbDevice | None]:
+    """The device of each USB check, by name; None: it is missing. No device answers for two.
+
+    Whoever names its port or serial number comes first; who names the product alone gets what is left of that.
+    """
+    left, found = list(devices), dict[str, UsbDevice | None]()
+    for check in sorted((each for each in checks if each.kind in KINDS), key=_vagueness):
+        device = next((device for device in left if matches(check, device)), None)
+        found[check.name] = device
+        if device is not None:
+            left.remove(device)
+    return found
+
+
+def _vagueness(check: CheckSection) -> tuple[bool, bool, bool]:
+    return not check.port, not check.serial, not check.usb
 
 
 def _present(device: UsbDevice | None) -> CheckState:

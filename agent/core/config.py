@@ -67,6 +67,10 @@ class PowerSection(Section):
     loads: tuple[LoadSection, ...] = Field(default=(), max_length=16)
 
 
+def _no_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
 class CheckSection(Section):
     """One thing that can be looked at: a device on USB or a service on the network."""
 
@@ -76,7 +80,12 @@ class CheckSection(Section):
     usb: str = Field(default="", pattern=r"^([0-9a-fA-F]{4}:[0-9a-fA-F]{4})?$")
     serial: str = Field(default="", max_length=255)
     port: str = Field(default="", max_length=64)
-    group: Literal["connect", "display", "audio", "power", "box"] = "connect"
+    # Without one it is its kind's, which a schema's single default cannot say.
+    group: Literal["connect", "display", "audio", "power", "box"] = Field(
+        default="connect",
+        description="Without one: display for a usb-camera, audio for a usb-microphone, else connect.",
+        json_schema_extra=_no_default,
+    )
     required: bool = True
 
     @model_validator(mode="before")
@@ -258,31 +267,22 @@ def _check_problems(checks: list[dict[str, Any]]) -> list[Problem]:
 
 
 def _same_device(checks: list[dict[str, Any]]) -> list[Problem]:
-    """Two checks that one device fits: with one of two pulled both would still be ok."""
+    """Two checks that mean the same device: with one of two pulled both would still be ok."""
+    named = [
+        (i, tuple(str(check.get(key, "")).lower() for key in ("kind", "usb", "serial", "port")))
+        for i, check in enumerate(checks)
+    ]
+    first: dict[tuple[str, ...], int] = {}
     problems = []
-    for i, check in enumerate(checks[:CHECKS_MAX]):  # each with each: a list without an end would take for ever
-        twin = next((j for j, before in enumerate(checks[:i]) if _may_be_one(before, check)), None)
-        if twin is not None:
-            message = f"may be the same device as checks[{twin}]"
-            problems.append(Problem(f"checks[{i}]", message, "tell them apart by port or serial in both"))
+    for i, device in named:
+        if not device[0].startswith("usb-") or not any(device[1:]):
+            continue
+        if device in first:
+            problems.append(
+                Problem(f"checks[{i}]", f"is the same device as checks[{first[device]}]", "tell them apart by port")
+            )
+        first.setdefault(device, i)
     return problems
-
-
-def _may_be_one(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether nothing that both checks give tells their devices apart. Of two that give nothing in common (one the
-    product, one the port) nobody can say.
-    """
-    if not str(one.get("kind")).startswith("usb-") or one.get("kind") != other.get("kind"):
-        return False
-    of_one, of_other = _keys_of_device(one), _keys_of_device(other)
-    shared = of_one.keys() & of_other.keys()
-    return bool(shared) and all(of_one[key] == of_other[key] for key in shared)
-
-
-def _keys_of_device(check: dict[str, Any]) -> dict[str, str]:
-    """What a check gives to know its device by, as it is compared with what is on the bus."""
-    given = {key: str(check[key]) for key in ("usb", "serial", "port") if check.get(key)}
-    return {key: value.lower() if key == "usb" else value for key, value in given.items()}
 
 
 def _host_and_port(address: object) -> bool:

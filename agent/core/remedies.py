@@ -178,8 +178,8 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
         "Mend all of these; until then another config stands in for it.",
     ),
     ("box.room", "no_room"): (
-        "Chưa có cấu hình phòng, hộp không điều khiển gì: tạo /etc/diemcau/room.toml hoặc nhờ trung tâm gửi.",
-        "There is no room config, so nothing is switched: make /etc/diemcau/room.toml, or have the centre push one.",
+        "Chưa có cấu hình phòng, hoặc nó trống (không thiết bị, không kiểm tra): tạo /etc/diemcau/room.toml.",
+        "There is no room config, or it names no load and no check: make /etc/diemcau/room.toml.",
     ),
     ("box.state", "not_writable"): (
         "Dịch vụ không ghi được vào thư mục này: kiểm tra chủ sở hữu (chown diemcau) và thẻ nhớ.",

@@ -36,15 +36,15 @@ def identity(scene: Scene, path: Path) -> tuple[Identity | None, Diagnosis]:
 
 
 def room(scene: Scene, read: RoomRead) -> Diagnosis:
-    """The room config that would run, and what is wrong on the way to it."""
+    """The room config that would run, and what is wrong on the way to it. One that names nothing is as good as none."""
     found = Diagnosis("box.room", "box.room", "box", seen="—" if read.source is None else str(read.source))
     judged = [scene.to_read(path) for path in read.read]
     if ("warning", "run_as_root") in judged:
         return worsened(found, ("warning", "run_as_root"), ", ".join(map(str, read.read)))
     if read.problems:
         return worsened(found, ("failed", "broken"), "\n".join(map(str, read.problems)))
-    if read.source is None:
-        return worsened(found, ("warning", "no_room"))
+    if not read.config.power.loads and not read.config.checks:
+        return worsened(found, ("failed", "no_room"))
     return worsened(found, judged[-1])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from agent.adapters.errands import Outcome
 from agent.adapters.rights import nearest_folder
 from agent.core import checks
-from agent.core.checks import KINDS, Checks, matches
+from agent.core.checks import KINDS, Checks, assigned
 from agent.core.checkup import Facts, Finding, findings
 from agent.core.config import CheckSection, PowerSection, RoomConfig
 from agent.core.diagnosis import Diagnosis, Judged, diagnosed, line, worsened
@@ -69,7 +69,7 @@ def checks_and_box(scene: Scene, config: RoomConfig, outcomes: Outcomes) -> list
         if finding.name == "camera.counting":
             told.append(_counting(scene, finding, config, search, outcomes.get("opencv")))
         elif check is not None:
-            told.append(_of_config(scene, finding, check, devices, outcomes))
+            told.append(_of_config(scene, config, finding, check, devices, outcomes))
         else:
             told.append(diagnosed(finding, _figure(finding.name, figures, scene)))
     return told
@@ -87,11 +87,16 @@ def _answers(config: RoomConfig, outcomes: Outcomes, devices: tuple[UsbDevice, .
 
 
 def _of_config(
-    scene: Scene, finding: Finding, check: CheckSection, devices: tuple[UsbDevice, ...], outcomes: Outcomes
+    scene: Scene,
+    config: RoomConfig,
+    finding: Finding,
+    check: CheckSection,
+    devices: tuple[UsbDevice, ...],
+    outcomes: Outcomes,
 ) -> Diagnosis:
     if check.kind not in KINDS:
         return _told(finding, outcomes[f"probe {check.name}"], check.address)
-    device = next((each for each in devices if matches(check, each)), None)
+    device = assigned(config.checks, devices)[check.name]
     if device is None:
         there = ", ".join(map(_shown, (each for each in devices if each.kind == KINDS[check.kind]))) or "—"
         return _told(finding, outcomes["usb"], f"USB: {there}")

@@ -1,5 +1,6 @@
 """agent/adapters/state_lock.py: one agent for one state folder, and no folder that keeps an agent from running."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,3 +74,16 @@ def test_a_folder_that_cannot_be_written_keeps_no_agent_from_running(
     (tmp_path / FILE).mkdir()  # a folder in its place: neither root nor anybody else can open it to write
     StateLock(tmp_path).start()
     assert "nothing keeps a second agent from" in caplog.text
+
+
+def test_another_users_agent_finds_it_too(tmp_path: Path) -> None:
+    before = os.umask(0o077)  # as the unit has it
+    try:
+        lock = StateLock(tmp_path)
+        lock.start()
+    finally:
+        os.umask(before)
+    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o644
+    with pytest.raises(RunningError):
+        StateLock(tmp_path).start()
+    lock.close()

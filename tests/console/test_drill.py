@@ -13,8 +13,10 @@ from rich.console import Console
 
 from agent.adapters.mosquitto import Mosquitto, free_port
 from agent.console import drill, roll_call
+from agent.console.listener import Listener
 from agent.console.roll_call import RollCall
 from agent.core.contract import ALL_COMMAND
+from agent.core.errors import LinkError
 from agent.core.identity import broker_at
 from tests.conftest import PATIENCE_S, Ear, Site
 from tests.console.slow_line import slow_line
@@ -209,6 +211,42 @@ def test_who_may_only_listen_is_told_so_and_no_site_is_called_silent(tmp_path: P
     finally:
         site.close()
         broker.close()
+
+
+def test_a_question_that_is_refused_is_told_also_where_no_site_is_there(tmp_path: Path, mosquitto_program: str) -> None:
+    broker = listening_only(tmp_path)
+    broker.start()
+    site = FakeSite(broker.port, ALL_COMMAND, "site")
+    try:
+        site.status("lost")
+        told = diemcau("drill", "--broker", broker.url, "--json")
+        assert json.loads(told.stdout) == {"verdict": "unknown", "reason": "not_permitted", "sites": []}
+    finally:
+        site.close()
+        broker.close()
+
+
+def test_a_broker_that_goes_away_meanwhile_makes_no_site_silent(broker: Mosquitto, fake: FakeSite) -> None:
+    def go_away(_: dict[str, Any]) -> list[Any]:
+        broker.kill()
+        return []
+
+    fake.status("running")
+    fake.answers = go_away
+    told = diemcau("drill", "--broker", broker.url, "--within", "30", "--json")
+    assert told.returncode == 1
+    assert json.loads(told.stdout) == {"verdict": "unknown", "reason": "no_broker", "sites": []}
+    assert told.stderr.startswith("diemcau: mất máy chủ giữa chừng")
+    assert "the broker went away meanwhile" in told.stderr
+
+
+def test_a_question_that_the_broker_never_had_makes_no_site_silent(
+    broker: Mosquitto, fake: FakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.status("running")
+    monkeypatch.setattr(Listener, "publish_to_all", lambda *_, **__: None)
+    with pytest.raises(LinkError, match="the broker went away"):
+        drill.hold(broker_at(broker.url), 2, "an")
 
 
 def test_without_any_site_nobody_is_go(broker: Mosquitto) -> None:

@@ -67,6 +67,22 @@ def test_of_two_devices_that_fit_the_first_is_taken() -> None:
     assert after((5, UsbChanged((twin, CAMERA)))).of("camera-main").node == "/dev/video4"
 
 
+def test_no_device_answers_for_two_checks_and_who_names_a_port_comes_first() -> None:
+    """Two cameras of one make, the spare known by its port: with the main one pulled the spare is not both."""
+    main, spare = section(name="main", usb="046d:085e"), section(name="spare", port="1-1")
+    one, other = (UsbDevice("camera", "046d:085e", "", port, f"/dev/video{port[-1]}") for port in ("1-1", "1-2"))
+    for checks in ((main, spare), (spare, main)):
+        both = core.assigned(checks, (one, other))
+        assert both == {"main": other, "spare": one}
+        assert core.assigned(checks, (other, one)) == both
+        assert core.assigned(checks, (one,)) == {"main": None, "spare": one}
+        assert core.assigned(checks, (other,)) == {"main": other, "spare": None}
+    serial = section(name="serial", serial="A1")
+    assert core.assigned((main, serial), (CAMERA,)) == {"main": None, "serial": CAMERA}
+    twins = (section(name="a", usb="046d:085e"), section(name="b", usb="046d:085e"))
+    assert core.assigned(twins, (one,)) == {"a": one, "b": None}
+
+
 def test_since_is_kept_while_a_check_says_the_same_and_seen_is_not() -> None:
     checks = after((5, Probed("codec-answers", True)), (9, Probed("codec-answers", True)))
     assert checks.of("codec-answers") == CheckState("ok", None, since_s=5, seen_s=9)

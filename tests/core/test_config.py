@@ -319,37 +319,10 @@ def test_two_checks_of_one_device_are_refused_and_two_equal_devices_are_told_apa
     camera = {"kind": "usb-camera", "usb": "046d:085e"}
     same = {"checks": [{**camera, "name": "a"}, {**camera, "name": "b", "usb": "046D:085E"}]}
     assert [str(problem) for problem in whole_problems(same)] == [
-        "checks[1]: may be the same device as checks[0] (tell them apart by port or serial in both)"
+        "checks[1]: is the same device as checks[0] (tell them apart by port)"
     ]
     apart = {"checks": [{**camera, "name": "a", "port": "1-1.1"}, {**camera, "name": "b", "port": "1-1.2"}]}
     assert whole_problems(apart) == []
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "is_refused"),
-    [
-        ({"usb": "1234:5678"}, {"usb": "1234:5678", "port": "1-1.2"}, True),
-        ({"usb": "1234:5678", "serial": "A"}, {"usb": "1234:5678", "port": "1-1.2"}, True),
-        ({"port": "1-1.2"}, {"usb": "1234:5678", "port": "1-1.2"}, True),
-        ({"serial": "A"}, {"serial": "A"}, True),
-        ({"usb": "1234:5678", "serial": "A"}, {"usb": "1234:5678", "serial": "B"}, False),
-        ({"usb": "1234:5678", "serial": "A"}, {"usb": "1234:5678", "serial": "a"}, False),
-        ({"usb": "1234:5678", "port": "1-1.1"}, {"usb": "1234:5678", "port": "1-1.2", "serial": "A"}, False),
-        ({"usb": "1234:5678"}, {"usb": "1234:5679", "port": "1-1.2"}, False),
-        ({"usb": "1234:5678"}, {"port": "1-1.2"}, False),
-        ({"usb": "1234:5678"}, {"kind": "usb-camera", "usb": "1234:5678"}, False),
-        ({"kind": "ping", "usb": "1234:5678"}, {"kind": "ping", "usb": "1234:5678"}, False),
-    ],
-)
-def test_two_checks_that_one_device_fits_are_refused(
-    one: dict[str, Any], other: dict[str, Any], is_refused: bool
-) -> None:
-    microphone = {"kind": "usb-microphone", "address": "h"}
-    for first, second in ((one, other), (other, one)):
-        both = {"checks": [{**microphone, **first, "name": "a"}, {**microphone, **second, "name": "b"}]}
-        told = [str(problem) for problem in whole_problems(both)]
-        assert (told != []) == is_refused
-        assert all("checks[1]: may be the same device as checks[0]" in each for each in told)
 
 
 def test_a_check_that_names_no_group_is_in_its_kinds() -> None:
@@ -368,6 +341,9 @@ def test_a_check_that_names_no_group_is_in_its_kinds() -> None:
         assert {check.name: check.group for check in read.checks} == {kind: group for kind, (group, _) in kinds.items()}
     own = parse_room(json.dumps({"checks": [{**checks[0], "group": "box"}]}), "room.json", json_document=True)
     assert own.checks[0].group == "box"
+    schema = RoomConfig.model_json_schema()["$defs"]["CheckSection"]["properties"]["group"]
+    assert "default" not in schema
+    assert "display for a usb-camera" in schema["description"]
 
 
 def test_a_list_of_checks_without_an_end_is_read_in_a_moment() -> None:

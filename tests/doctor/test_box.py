@@ -63,14 +63,16 @@ def test_an_identity_that_the_unit_does_not_see_is_still_tried(tmp_path: Path) -
 
 
 def test_a_room_says_which_file_it_is_and_what_is_broken(tmp_path: Path) -> None:
-    room = write(tmp_path / "room.toml", '[site]\nname = "x"\n')
+    room = write(tmp_path / "room.toml", '[[power.loads]]\nname = "x"\npin = 5\n')
     assert box.room(scene(tmp_path), read_room(tmp_path, room)).state == "ok"
+    empty = write(tmp_path / "empty.toml", '[site]\nname = "x"\n')
+    assert box.room(scene(tmp_path), read_room(tmp_path, empty)).reason == "no_room"
     write(tmp_path / "room.json", "{")
     found = box.room(scene(tmp_path), read_room(tmp_path, room))
     assert (found.state, found.reason) == ("failed", "broken")
     assert "room.json" in found.seen
     none = box.room(scene(tmp_path), read_room(tmp_path / "state", None))
-    assert (none.state, none.reason) == ("warning", "no_room")
+    assert (none.state, none.reason) == ("failed", "no_room")
 
 
 def test_the_state_folder_has_to_be_a_folder_that_can_be_written(tmp_path: Path) -> None:

@@ -73,6 +73,30 @@ def test_where_there_is_no_folder_nothing_is_said_of_the_disk(
     assert (look_at_disk(tmp_path), is_read_only(tmp_path)) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("number", "is_the_disks"),
+    [
+        *((each, True) for each in (errno.EIO, errno.EROFS, errno.ENODATA, errno.EREMOTEIO, errno.ETIMEDOUT)),
+        *((each, False) for each in (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOSPC)),
+    ],
+)
+def test_of_a_file_that_cannot_be_opened_the_disk_is_to_blame_or_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, is_the_disks: bool
+) -> None:
+    (tmp_path / "agent.db").touch()
+    real = os.open
+
+    def refuse(path: object, *rest: int) -> int:
+        if str(path).startswith(str(tmp_path)):
+            raise OSError(number, os.strerror(number))
+        return real(path, *rest)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(os, "open", refuse)
+    seen = look_at_disk(tmp_path)
+    assert seen is not None
+    assert (seen.is_read_only, is_read_only(tmp_path)) == (is_the_disks, is_the_disks)
+
+
 def test_a_folder_that_may_not_be_looked_into_says_nothing_of_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
