@@ -184,7 +184,8 @@ def _self(identity: Identity | None, loaded: Loaded) -> Self:
         config=loaded.config,
         hardware=host.hardware(),
         serial=host.serial(),
-        stands_in=bool(loaded.problems),
+        # A room file that can be read is the room's, whatever is wrong with the copy of it that was kept.
+        stands_in=bool(loaded.problems) and not loaded.config.power.loads,
     )
 
 
@@ -281,9 +282,14 @@ def _handlers(
             return RelayFailed(command.load, command.on, "relay_failed")
         return RelaySet(command.load, command.on)
 
+    told: dict[str, str] = {}
+
     def say(command: Publish) -> None:
         if hardware.film is not None and command.topic in TOLD:
-            log.info("%s: %s", command.topic, _told(command.payload))
+            words = _told(command.payload)
+            if told.get(command.topic) != words:
+                log.info("%s: %s", command.topic, words)
+            told[command.topic] = words
         if link is not None:
             link.publish(command.topic, command.payload, command.retain, command.expiry_s)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.adapters.files import is_there, write_durably
-from agent.core.config import RoomConfig, parse_room, wired_pins
+from agent.core.config import RoomConfig, parse_kept, parse_room, wired_pins
 from agent.core.errors import ConfigError, Problem
 from agent.core.identity import Centre, Identity, parse_centre, parse_identity
 
@@ -41,7 +41,9 @@ def load_room(state: Path, room_file: Path | None) -> Loaded:
     problems: tuple[Problem, ...] = ()
     if is_there(last_good):
         try:
-            config = _read_room(last_good)
+            config, doubts = parse_kept(read_document(last_good), str(last_good))
+            for doubt in doubts:
+                log.warning("%s: %s; it runs as it did before", last_good, doubt)
             if room_file is not None:
                 log.info("%s runs; %s is for the first start: delete the former to have it read", last_good, room_file)
             return Loaded(config)
@@ -81,6 +83,10 @@ def read_document(path: Path) -> str:
         raise ConfigError(
             str(path), (Problem("", "this file is not there: create it, or name another one"),)
         ) from error
+    except IsADirectoryError as error:
+        raise ConfigError(str(path), (Problem("", "this is a folder: name a file"),)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), (Problem("", "this file is not UTF-8 text: save it as UTF-8"),)) from error
     except (OSError, ValueError) as error:
         raise ConfigError(str(path), (Problem("", f"this file cannot be read: {error}"),)) from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.adapters.config_store import LAST_GOOD, read_document
 from agent.adapters.files import is_there
-from agent.core.config import RoomConfig, parse_room
+from agent.core.config import RoomConfig, parse_kept, parse_room
 from agent.core.errors import ConfigError, Problem
 
 
@@ -17,13 +17,15 @@ from agent.core.errors import ConfigError, Problem
 class RoomRead:
     """The config that would run, the file that it comes from (None: the built-in safe one), and each file's problems.
 
-    ``read`` are all files that were looked at, in order.
+    ``read`` are all files that were looked at, in order; ``doubts`` what a later rule has against one that runs all the
+    same.
     """
 
     config: RoomConfig
     source: Path | None
     problems: tuple[Problem, ...]
     read: tuple[Path, ...]
+    doubts: tuple[Problem, ...] = ()
 
 
 def read_room(state: Path, room_file: Path | None, is_tried: bool = False) -> RoomRead:
@@ -42,10 +44,17 @@ def read_room(state: Path, room_file: Path | None, is_tried: bool = False) -> Ro
     problems: tuple[Problem, ...] = ()
     for number, path in enumerate(candidates):
         try:
-            config = parse_room(read_document(path), str(path), json_document=path.suffix == ".json")
-            return RoomRead(config, path, problems, tuple(candidates[: number + 1]))
+            config, doubts = _parsed(path, is_kept=path == last_good)
+            return RoomRead(config, path, problems, tuple(candidates[: number + 1]), doubts)
         except ConfigError as error:
             problems += tuple(
                 Problem(f"{path}: {p.path}".removesuffix(": "), p.message, p.suggestion) for p in error.problems
             )
     return RoomRead(RoomConfig(), None, problems, tuple(candidates))
+
+
+def _parsed(path: Path, is_kept: bool) -> tuple[RoomConfig, tuple[Problem, ...]]:
+    text = read_document(path)
+    if is_kept:
+        return parse_kept(text, str(path))
+    return parse_room(text, str(path), json_document=path.suffix == ".json"), ()

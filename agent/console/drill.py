@@ -73,7 +73,9 @@ def drill(within_s: int, broker: str | None, centre: str, by: str | None, as_jso
     elif rows:
         Console().print(table(rows))
     if not rows:
-        complain("chưa có điểm cầu nào / no site has ever been here: check the broker's address")
+        complain(
+            "chưa có điểm cầu nào / no site has ever been here: check the broker's address, and that this user may read"
+        )
     return 0 if all_go else 1
 
 

@@ -13,7 +13,7 @@ from rich.live import Live
 from agent.console.listener import Listener
 from agent.console.sites import Sites, SiteView, take
 from agent.console.table import sites_table
-from agent.core.contract import Headcount, Payload, compact
+from agent.core.contract import Headcount, Payload, Status, compact
 
 REFRESH_S = 0.25
 
@@ -70,22 +70,24 @@ class Watch:
                 self._report(*news)
 
     def _report(self, site: str, payload: Payload) -> None:
-        if not isinstance(payload, Headcount):
-            return
         view = self.sites.by_id[site]
-        self.on_report(view, payload)
-        if self._as_json:
-            print(compact(json_line(view, payload)), flush=True)
+        if isinstance(payload, Headcount):
+            self.on_report(view, payload)
+        elif not (isinstance(payload, Status) and view.presence in ("lost", "stopped")):
+            return  # a site that is gone has no number any more: that is news too
+        if self._as_json and view.headcount is not None:
+            print(compact(json_line(view, view.headcount)), flush=True)
 
 
 def json_line(view: SiteView, count: Headcount) -> dict[str, Any]:
-    """One headcount report for programs."""
+    """One headcount report for programs. Of a site that has gone nothing is known, whatever the broker has stored."""
+    is_there = view.presence not in ("lost", "stopped")
     return {
         "site": view.site,
         "at": count.model_dump(mode="json")["at"],
-        "value": count.value,
-        "state": count.state,
-        "reason": count.reason,
+        "value": count.value if is_there else None,
+        "state": count.state if is_there else "unknown",
+        "reason": count.reason if is_there else f"site_{view.presence}",
         "truth": None if view.truth is None else view.truth.people,
         "summoned": count.summoned,
         "power": None if view.power is None else view.power.state,

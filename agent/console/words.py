@@ -73,6 +73,7 @@ COMMAND_REASON = {
     "unknown_level": ("không đọc được mức của rơ-le", "the line of the relay cannot be read"),
     "level_changed": ("rơ-le tự đổi trạng thái", "the relay changed by itself"),
     "not_proven": ("thiết bị không phản hồi kịp", "the load did not prove itself in time"),
+    "files_broken": ("tệp cấu hình phòng hỏng hoặc không có", "the room's config file is broken or missing"),
     "not_stored": ("không ghi được vào thẻ nhớ", "the site's disk cannot be written"),
 }
 VERDICT = {

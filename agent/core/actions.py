@@ -114,7 +114,7 @@ def _received(room: "Room", message: MessageReceived, now: Now, self: Self) -> S
     verdict = commanding.judge(room.commanding, message, now, for_all=message.topic == ALL_COMMAND)
     room = replace(room, commanding=verdict.commanding)
     order = verdict.order
-    objection = None if order is None else power_orders.objection(order, room, now, self.config.power)
+    objection = None if order is None else _objection(order, room, now, self)
     wish = None if order is None or objection else power_orders.wish_of(order, room.power)
     if wish is not None:
         known, is_paid = commanding.paid_to_switch(room.commanding, now.mono_s)
@@ -127,6 +127,12 @@ def _received(room: "Room", message: MessageReceived, now: Now, self: Self) -> S
         room = replace(room, commanding=commanding.unkept(room.commanding, answer))
         remarks.append(Log("warning", f"command: {order.action} {order.id} refused: {objection}"))
     return Step(room, [*remarks, *([] if answer is None else [_answer(answer, now, self)])])
+
+
+def _objection(order: CommandMessage, room: "Room", now: Now, self: Self) -> str | None:
+    if self.stands_in and order.action in power_orders.SWITCHING:
+        return "files_broken"  # nobody knows what there would be to switch
+    return power_orders.objection(order, room, now, self.config.power)
 
 
 def _keep(room: "Room", order: CommandMessage, now: Now, self: Self) -> Step:

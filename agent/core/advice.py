@@ -12,6 +12,8 @@ Language = Literal["vi", "en"]
 SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
     ("room.power", "room_off"): ("Nhấn nút để bật phòng.", "Press the button to bring the room up."),
     ("room.power", "starting"): ("Chờ phòng bật xong.", "Wait until the room is up."),
+    ("camera.picture", "starting"): ("Chờ camera khởi động.", "Wait until the camera has started."),
+    ("camera.counting", "starting"): ("Chờ bộ đếm khởi động.", "Wait until counting has started."),
     ("room.power", "load_off"): (
         "Một thiết bị đang được tắt riêng: giữ nút để tắt phòng rồi bật lại, hoặc gọi trung tâm.",
         "One load was switched off by itself: hold the button, then press it again, or call the centre.",
@@ -139,8 +141,8 @@ SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
         "The clock is not synchronised: check the line and the time server (NTP).",
     ),
     ("box.files", "files_broken"): (
-        "Tệp cấu hình trên hộp bị hỏng: gọi kỹ thuật, xem nhật ký.",
-        "A file of the box is broken: call a technician; the journal names it.",
+        "Tệp cấu hình trên hộp bị hỏng hoặc không có: gọi kỹ thuật, xem nhật ký.",
+        "A file of the box is broken or missing: call a technician; the journal names it.",
     ),
     ("box.files", "no_room"): (
         "Hộp chưa có cấu hình phòng, hoặc nó trống, nên không bật và không kiểm tra gì: báo kỹ thuật.",
@@ -149,6 +151,10 @@ SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
     ("box.disk", "read_only"): (
         "Thẻ nhớ chỉ đọc được: gọi kỹ thuật thay thẻ.",
         "The card can only be read: call a technician to replace it.",
+    ),
+    ("box.disk", "not_stored"): (
+        "Hộp không ghi lại được trạng thái: gọi kỹ thuật xem thẻ nhớ, thư mục và nhật ký.",
+        "The box cannot write down how the room stands: call a technician to look at card, folder and journal.",
     ),
     ("box.disk", "disk_full"): ("Thẻ nhớ đã đầy: gọi kỹ thuật.", "The card is full: call a technician."),
     ("box.disk", "disk_low"): ("Thẻ nhớ sắp đầy: báo kỹ thuật.", "The card is nearly full: tell a technician."),

@@ -61,7 +61,7 @@ class Facts:
     """What the room knows of itself; ``count_reason`` is why the headcount is none, or in doubt.
 
     ``busy`` are checks of cameras that another program has, ``blind`` of those that give no picture; ``on_fallback``:
-    the spare camera counts.
+    the spare camera counts; ``forgets``: what must survive a power cut cannot be written.
     """
 
     power: Power
@@ -73,6 +73,7 @@ class Facts:
     busy: frozenset[str] = frozenset()
     blind: frozenset[str] = frozenset()
     on_fallback: bool = False
+    forgets: bool = False
 
 
 def findings(facts: Facts, config: RoomConfig, now_s: float) -> tuple[Finding, ...]:
@@ -88,6 +89,8 @@ def _configured(check: CheckSection, facts: Facts, now_s: float) -> Finding:
     if check.kind in NETWORK_KINDS and state != "unknown" and now_s - seen.seen_s > ANSWER_HOLDS_S:
         state, reason = "unknown", "no_answer"
     may_lack_power = check.kind in NETWORK_KINDS or seen.went_with_room
+    if check.kind in NETWORK_KINDS and reason == "not_permitted":
+        state = "unknown"  # of the device nothing is known then
     if may_lack_power and state == "failed" and facts.power.state in WITHOUT_POWER:
         state, reason = "unknown", "room_off"  # what has no power does not answer, and need not
     if state == "ok" and check.name in facts.busy:
@@ -149,8 +152,8 @@ def _box(facts: Facts, config: RoomConfig) -> list[Finding]:
     health = facts.health
     clock = _optional("clock", "box", "clock_unsynced" if not facts.is_synced else None)
     found = [clock, _files(facts, config)]
-    if health.get("disk_read_only") or health.get("disk_free_bytes") is not None:
-        found.append(_disk(health))
+    if facts.forgets or health.get("disk_read_only") or health.get("disk_free_bytes") is not None:
+        found.append(_disk(health, facts.forgets))
     if (temperature_c := health.get("temperature_c")) is not None:
         found.append(_optional("temperature", "box", "hot" if temperature_c >= HOT_C else None))
     if health.get("undervoltage") is not None:
@@ -164,12 +167,14 @@ def _box(facts: Facts, config: RoomConfig) -> list[Finding]:
     return found
 
 
-def _disk(health: dict[str, Any]) -> Finding:
+def _disk(health: dict[str, Any], forgets: bool) -> Finding:
     free = health.get("disk_free_bytes")
     if health.get("disk_read_only"):
         return Finding("box.disk", "box.disk", "box", False, "failed", "read_only")
     if free is not None and free < DISK_FULL_BYTES:
         return Finding("box.disk", "box.disk", "box", False, "failed", "disk_full")
+    if forgets:
+        return Finding("box.disk", "box.disk", "box", False, "failed", "not_stored")
     return _optional("disk", "box", "disk_low" if free is not None and free < DISK_LOW_BYTES else None)
 
 

@@ -172,6 +172,22 @@ def parse_room(text: str, source: str, json_document: bool) -> RoomConfig:
     return build(RoomConfig, data)
 
 
+def parse_kept(text: str, source: str) -> tuple[RoomConfig, tuple[Problem, ...]]:
+    """Read a config that was found good before, and has run.
+
+    Returns:
+        The config, and what a rule that came with a later version has against it. That is told; it is no reason to
+        leave the room without the config that it had.
+
+    Raises:
+        ConfigError: It is no room config at all.
+    """
+    data = decode(text, source, json_document=True)
+    if problems := problems_of(RoomConfig, data):
+        raise ConfigError(source, problems)
+    return build(RoomConfig, data), tuple(whole_problems(data))
+
+
 def wired_pins(text: str, json_document: bool) -> frozenset[int]:
     """The pins on which a document that cannot be used may have loads; all of them where it cannot even be read.
 
@@ -257,7 +273,7 @@ def _check_problems(checks: list[dict[str, Any]]) -> list[Problem]:
         kind, address = check.get("kind"), check.get("address", "")
         if kind == "tcp" and not _host_and_port(address):
             problems.append(Problem(f"checks[{i}].address", "should be host:port with a port from 1 to 65535"))
-        if kind == "ping" and not address:
+        if kind == "ping" and not _is_host(str(address)):
             problems.append(Problem(f"checks[{i}].address", "should be a host name or an address"))
         if kind in ("usb-camera", "usb-microphone") and not (
             check.get("usb") or check.get("serial") or check.get("port")
@@ -283,6 +299,10 @@ def _same_device(checks: list[dict[str, Any]]) -> list[Problem]:
             )
         first.setdefault(device, i)
     return problems
+
+
+def _is_host(address: str) -> bool:
+    return bool(address) and not address.startswith("-") and not any(map(str.isspace, address))
 
 
 def _host_and_port(address: object) -> bool:

@@ -177,6 +177,10 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
         "Sửa hết các chỗ này; đến lúc đó hộp chạy cấu hình khác thay thế.",
         "Mend all of these; until then another config stands in for it.",
     ),
+    ("box.room", "doubtful"): (
+        "Cấu hình này vẫn chạy như trước, nhưng bản mới thấy chỗ chưa đúng: sửa khi gửi cấu hình lần sau.",
+        "This config runs as before, but this version finds fault with it: mend that with the next config.",
+    ),
     ("box.room", "no_room"): (
         "Chưa có cấu hình phòng, hoặc nó trống (không thiết bị, không kiểm tra): tạo /etc/diemcau/room.toml.",
         "There is no room config, or it names no load and no check: make /etc/diemcau/room.toml.",

@@ -56,7 +56,7 @@ class Self:
     hardware: str | None = None
     serial: str | None = None
     config_revision: int | None = None  # of a config that was pushed; a file has none
-    stands_in: bool = False  # the config is not the room's own, which cannot be used
+    stands_in: bool = False  # no loads are known, because the room's own config cannot be used
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,6 +328,7 @@ def _check(room: Room, count_reason: str | None, now: Now, self: Self) -> tuple[
         busy=room.busy,
         blind=room.blind,
         on_fallback=on_fallback,
+        forgets=room.keeper.again_s is not None,
     )
     after = readiness.handle(room.readiness, checkup.findings(facts, self.config, now.mono_s), now.mono_s)
     return replace(room, readiness=after), reports.device_moved(room.readiness, after, room.power)

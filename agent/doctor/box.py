@@ -45,6 +45,8 @@ def room(scene: Scene, read: RoomRead) -> Diagnosis:
         return worsened(found, ("failed", "broken"), "\n".join(map(str, read.problems)))
     if not read.config.power.loads and not read.config.checks:
         return worsened(found, ("failed", "no_room"))
+    if read.doubts:
+        return worsened(found, ("warning", "doubtful"), "\n".join(map(str, read.doubts)))
     return worsened(found, judged[-1])
 
 

@@ -99,7 +99,8 @@ def _of_config(
     device = assigned(config.checks, devices)[check.name]
     if device is None:
         there = ", ".join(map(_shown, (each for each in devices if each.kind == KINDS[check.kind]))) or "—"
-        return _told(finding, outcomes["usb"], f"USB: {there}")
+        wanted = " ".join(filter(None, (check.usb, check.serial, check.port)))
+        return _told(finding, outcomes["usb"], f"{wanted} ∉ USB: {there}")
     return worsened(diagnosed(finding, _shown(device)), _to_use(scene, device))
 
 

@@ -1,10 +1,12 @@
 """Whatever is broken, there is always a config to run."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from agent.adapters.config_store import LAST_GOOD, load_centre, load_identity, load_room
+from agent.adapters.room_reading import read_room
 from agent.core.config import RoomConfig
 from agent.core.errors import ConfigError
 
@@ -94,3 +96,26 @@ def test_a_file_that_is_no_text_is_refused_with_its_name(tmp_path: Path) -> None
     (tmp_path / "agent.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"agent\.toml"):
         load_identity(tmp_path / "agent.toml")
+
+
+def test_a_kept_config_that_a_later_rule_finds_fault_with_runs_as_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    twice = {"site": {"name": "x"}, "checks": [{"name": name, "kind": "ping", "address": "h"} for name in ("a", "a")]}
+    (tmp_path / LAST_GOOD).write_text(json.dumps(twice))
+    loaded = load_room(tmp_path, None)
+    assert (len(loaded.config.checks), loaded.problems) == (2, ())
+    assert "check a is already used at checks[0].name; it runs as it did before" in caplog.text
+    read = read_room(tmp_path, None)
+    assert (read.config, read.problems, len(read.doubts)) == (loaded.config, (), 1)
+    (tmp_path / LAST_GOOD).write_text(json.dumps({**twice, "checks": [{"name": "a"}]}))
+    assert load_room(tmp_path, None).problems
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "this is a folder: name a file"), (b"\xff\xfe", "not UTF-8 text")]
+)
+def test_a_folder_and_what_is_no_text_are_told_in_words(tmp_path: Path, content: bytes | None, words: str) -> None:
+    path = tmp_path / "room.toml"
+    path.mkdir() if content is None else path.write_bytes(content)
+    assert words in str(load_room(tmp_path / "state", path).problems[0])

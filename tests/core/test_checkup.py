@@ -1,5 +1,6 @@
 """agent/core/checkup.py: what each fact means for a room's fitness, as tables."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -222,6 +223,19 @@ def test_a_box_without_a_room_config_is_not_fit() -> None:
     (files,) = (each for each in checkup.findings(facts, build(RoomConfig, {}), NOW_S) if each.name == "box.files")
     assert (files.state, files.reason, files.required) == ("failed", "no_room", True)
     assert found()["box.files"].state == "ok"
+
+
+def test_a_box_that_cannot_write_down_how_the_room_stands_says_so() -> None:
+    facts = Facts(ON, Checks(), None, {}, False, True, forgets=True)
+    (disk,) = (each for each in checkup.findings(facts, CONFIG, NOW_S) if each.name == "box.disk")
+    assert (disk.state, disk.reason, disk.required) == ("failed", "not_stored", False)
+    assert advice("box.disk", "not_stored", "vi")
+
+
+def test_a_box_that_may_not_ping_knows_nothing_of_the_device() -> None:
+    silent = CheckState("failed", "not_permitted", seen_s=NOW_S)
+    assert found(gateway=silent)["gateway"].state == "unknown"
+    assert found(gateway=replace(silent, reason="timeout"))["gateway"].state == "failed"
 
 
 def test_while_the_room_comes_up_nobody_is_told_to_bring_it_up() -> None:

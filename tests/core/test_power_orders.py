@@ -252,6 +252,17 @@ def test_a_stand_in_config_ends_no_command_and_a_final_state_is_the_last() -> No
     assert after.sent == []
 
 
+def test_where_no_loads_are_known_a_command_that_switches_is_refused_and_every_other_has_its_end() -> None:
+    site = Site(stands_in=True)
+    site.orders.clear()
+    for number, (action, args) in enumerate(
+        (("power", {"on": True}), ("power", {"on": False}), ("load", {"name": "codec", "on": True}))
+    ):
+        assert site.order(action, str(number), **args) == [("refused", "files_broken")]
+    assert site.order("report", "r") == [("done", None)]
+    assert only(SetRelay, site.orders) == []
+
+
 def test_the_same_command_twice_moves_once() -> None:
     site = Site()
     site.order("power", "1", on=True)

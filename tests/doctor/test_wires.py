@@ -40,7 +40,7 @@ def test_a_camera_that_is_there_is_ok_and_says_where() -> None:
 def test_a_camera_that_is_missing_names_what_is_there_instead() -> None:
     found = named(look(OTHER, MICROPHONE), "camera-main")
     assert (found.state, found.reason, found.seen) == (
-        "failed", "missing", "USB: 1234:5678 (1-1.3, /dev/video9)",
+        "failed", "missing", "046d:085e ∉ USB: 1234:5678 (1-1.3, /dev/video9)",
     )  # fmt: skip
 
 
