@@ -98,16 +98,14 @@ class Hardware:
 
 def run_agent(options: RunOptions) -> int:
     """Run one site until SIGTERM or SIGINT. Returns the exit code. Thread: the main one becomes the agent's."""
-    lock = StateLock(options.state)
-    lock.start()
     inbox = QueueInbox()
     clock = SystemClock(host.SyncWatch())
-    identity, problems = _identity(options.config)
-    loaded = load_room(options.state, options.room)
-    self_ = _self(identity, loaded)
     service = Service()
     with ExitStack() as parts:
-        parts.callback(lock.close)
+        _open(parts, StateLock(options.state))  # before anything is read that another agent may be writing
+        identity, problems = _identity(options.config)
+        loaded = load_room(options.state, options.room)
+        self_ = _self(identity, loaded)
         hardware = _hardware(options, loaded.config, inbox.put, parts)
         db: AgentDb = _open(parts, AgentDb(options.state / "agent.db"))
         link = _link(identity, db, self_, clock, inbox.put, parts)
@@ -235,10 +233,10 @@ def _script(name: str) -> "Script":
 
 def _complain_of_cues(script: "Script", config: RoomConfig) -> None:
     """A cue that does nothing is told, not refused: a room whose file is broken has no devices, and has to run."""
-    from hw.simulated.script import DEEDS_OF_DEVICES
+    from hw.simulated.usb_bus import KINDS
 
-    devices = [check.name for check in config.checks if check.kind.startswith("usb-")]
-    for name in sorted({cue.device for cue in script.cues if cue.do in DEEDS_OF_DEVICES} - set(devices)):
+    devices = [check.name for check in config.checks if check.kind in KINDS]
+    for name in sorted(script.devices - set(devices)):
         there = ", ".join(devices) or "none"
         log.warning("the script speaks of %r, which is no USB check of this room (there are: %s)", name, there)
 

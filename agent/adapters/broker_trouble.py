@@ -41,12 +41,9 @@ def trouble(error: Exception, broker: BrokerSection) -> LinkError:
         return error
     where = f"{broker.host}:{broker.port}"
     if isinstance(error, ssl.SSLError):
-        vietnamese, english = TLS[tls_reason(error)]
-        detail = getattr(error, "verify_message", "") or error.reason or error
-        return LinkError(f"{english.format(where=where)} ({detail})", vietnamese.format(where=where))
+        return _of_tls(tls_reason(error), where, getattr(error, "verify_message", "") or error.reason or error)
     if isinstance(error, ConnectionResetError) and broker.tls:  # what mosquitto makes of TLS on a port without it
-        vietnamese, english = TLS["no_tls"]
-        return LinkError(f"{english.format(where=where)} ({error})", vietnamese.format(where=where))
+        return _of_tls("no_tls", where, error)
     if isinstance(error, ConnectionRefusedError):
         return LinkError(
             f"the broker at {where} refuses connections: start it, or correct the address",
@@ -56,6 +53,11 @@ def trouble(error: Exception, broker: BrokerSection) -> LinkError:
         f"the broker at {where} cannot be reached: {error}; check cable, line and address",
         f"không tới được máy chủ {where}: kiểm tra dây mạng, đường truyền và địa chỉ",
     )
+
+
+def _of_tls(reason: str, where: str, detail: object) -> LinkError:
+    vietnamese, english = TLS[reason]
+    return LinkError(f"{english.format(where=where)} ({detail})", vietnamese.format(where=where))
 
 
 def silent(broker: BrokerSection) -> LinkError:

@@ -41,7 +41,7 @@ def load_room(state: Path, room_file: Path | None) -> Loaded:
     problems: tuple[Problem, ...] = ()
     if is_there(last_good):
         try:
-            config, doubts = parse_kept(read_document(last_good), str(last_good))
+            config, doubts = read_kept(last_good)
             for doubt in doubts:
                 log.warning("%s: %s; it runs as it did before", last_good, doubt)
             if room_file is not None:
@@ -52,7 +52,7 @@ def load_room(state: Path, room_file: Path | None) -> Loaded:
     if room_file is None:
         return Loaded(RoomConfig(), problems, _spared(last_good) if problems else frozenset())
     try:
-        config = _read_room(room_file)
+        config = read_room_file(room_file)
     except ConfigError as error:
         return Loaded(RoomConfig(), problems + _marked(error), _spared(room_file))
     if problems:
@@ -71,7 +71,13 @@ def load_centre(path: Path) -> Centre:
     return parse_centre(read_document(path), str(path))
 
 
-def _read_room(path: Path) -> RoomConfig:
+def read_kept(path: Path) -> tuple[RoomConfig, tuple[Problem, ...]]:
+    """A config that has run, and what a later rule has against it. Raises ConfigError."""
+    return parse_kept(read_document(path), str(path))
+
+
+def read_room_file(path: Path) -> RoomConfig:
+    """A room config as a person wrote it, by its ending TOML or JSON. Raises ConfigError."""
     return parse_room(read_document(path), str(path), json_document=path.suffix == ".json")
 
 

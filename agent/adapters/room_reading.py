@@ -7,9 +7,9 @@ first start happen. The order of the two is the same, and a test holds them toge
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.adapters.config_store import LAST_GOOD, read_document
+from agent.adapters.config_store import LAST_GOOD, read_kept, read_room_file
 from agent.adapters.files import is_there
-from agent.core.config import RoomConfig, parse_kept, parse_room
+from agent.core.config import RoomConfig
 from agent.core.errors import ConfigError, Problem
 
 
@@ -44,17 +44,10 @@ def read_room(state: Path, room_file: Path | None, is_tried: bool = False) -> Ro
     problems: tuple[Problem, ...] = ()
     for number, path in enumerate(candidates):
         try:
-            config, doubts = _parsed(path, is_kept=path == last_good)
+            config, doubts = read_kept(path) if path == last_good else (read_room_file(path), ())
             return RoomRead(config, path, problems, tuple(candidates[: number + 1]), doubts)
         except ConfigError as error:
             problems += tuple(
                 Problem(f"{path}: {p.path}".removesuffix(": "), p.message, p.suggestion) for p in error.problems
             )
     return RoomRead(RoomConfig(), None, problems, tuple(candidates))
-
-
-def _parsed(path: Path, is_kept: bool) -> tuple[RoomConfig, tuple[Problem, ...]]:
-    text = read_document(path)
-    if is_kept:
-        return parse_kept(text, str(path))
-    return parse_room(text, str(path), json_document=path.suffix == ".json"), ()

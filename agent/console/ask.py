@@ -110,10 +110,10 @@ class Asking:
         except queue.Empty:
             return None
         self._sites, news = take(self._sites, full, raw)
-        presence = self._sites.by_id[self._site].presence
-        if presence in ("lost", "stopped") and not self._has_told:
+        view = self._sites.by_id[self._site]
+        if view.has_gone and not self._has_told:
             self._has_told = True
-            self._on_away(presence)
+            self._on_away(view.presence)
         if is_accepted and self._on_step is not None and news is not None and isinstance(news[1], Power):
             self._on_step(news[1])
         return _result(raw, id_) if full.endswith("/command/result") else None

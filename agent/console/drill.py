@@ -144,7 +144,8 @@ def _wait(
     if not (is_asked or listener.drops):  # a line on which even the receipt takes longer than a site had
         is_asked = _is_asked(receipts, RECEIPT_WITHIN_S)
     if listener.drops or not is_asked:
-        raise LinkError(*reversed(SILENCE["broker_lost"]))
+        vietnamese, english = SILENCE["broker_lost"]
+        raise LinkError(english, vietnamese)
     return call
 
 
@@ -155,7 +156,8 @@ def _is_asked(receipts: Receipts, wait_s: float = 0.0) -> bool:
     except queue.Empty:
         return False
     if receipt.is_failure:
-        raise NotPermittedError(*reversed(SILENCE["not_permitted"]))
+        vietnamese, english = SILENCE["not_permitted"]
+        raise NotPermittedError(english, vietnamese)
     return True
 
 

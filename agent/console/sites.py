@@ -53,6 +53,11 @@ class SiteView:
         return self.status.state if self.status else "unknown"
 
     @property
+    def has_gone(self) -> bool:
+        """It says that it is not there, or the broker says so for it; one that has said nothing may be."""
+        return self.presence in ("lost", "stopped")
+
+    @property
     def name(self) -> str:
         """What people call it; the id where it has not said."""
         return plain(self.about.name) if self.about and self.about.name else self.site

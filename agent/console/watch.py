@@ -73,7 +73,7 @@ class Watch:
         view = self.sites.by_id[site]
         if isinstance(payload, Headcount):
             self.on_report(view, payload)
-        elif not (isinstance(payload, Status) and view.presence in ("lost", "stopped")):
+        elif not (isinstance(payload, Status) and view.has_gone):
             return  # a site that is gone has no number any more: that is news too
         if self._as_json and view.headcount is not None:
             print(compact(json_line(view, view.headcount)), flush=True)
@@ -81,13 +81,12 @@ class Watch:
 
 def json_line(view: SiteView, count: Headcount) -> dict[str, Any]:
     """One headcount report for programs. Of a site that has gone nothing is known, whatever the broker has stored."""
-    is_there = view.presence not in ("lost", "stopped")
     return {
         "site": view.site,
         "at": count.model_dump(mode="json")["at"],
-        "value": count.value if is_there else None,
-        "state": count.state if is_there else "unknown",
-        "reason": count.reason if is_there else f"site_{view.presence}",
+        "value": None if view.has_gone else count.value,
+        "state": "unknown" if view.has_gone else count.state,
+        "reason": f"site_{view.presence}" if view.has_gone else count.reason,
         "truth": None if view.truth is None else view.truth.people,
         "summoned": count.summoned,
         "power": None if view.power is None else view.power.state,

@@ -88,9 +88,9 @@ def _configured(check: CheckSection, facts: Facts, now_s: float) -> Finding:
     reason = seen.reason
     if check.kind in NETWORK_KINDS and state != "unknown" and now_s - seen.seen_s > ANSWER_HOLDS_S:
         state, reason = "unknown", "no_answer"
-    may_lack_power = check.kind in NETWORK_KINDS or seen.went_with_room
     if check.kind in NETWORK_KINDS and reason == "not_permitted":
         state = "unknown"  # of the device nothing is known then
+    may_lack_power = check.kind in NETWORK_KINDS or seen.went_with_room
     if may_lack_power and state == "failed" and facts.power.state in WITHOUT_POWER:
         state, reason = "unknown", "room_off"  # what has no power does not answer, and need not
     if state == "ok" and check.name in facts.busy:

@@ -18,7 +18,6 @@ Polygon = tuple[Point, ...]
 # Header GPIOs of every Raspberry Pi since the B+; 0 and 1 belong to the HAT's EEPROM.
 # Source: raspberrypi.com documentation, "GPIO and the 40-pin header".
 LOWEST_PIN, HIGHEST_PIN = 2, 27
-CHECKS_MAX = 64
 GROUP_OF_KIND = {"usb-camera": "display", "usb-microphone": "audio"}
 
 
@@ -140,7 +139,7 @@ class RoomConfig(Section):
 
     site: SiteSection = SiteSection()
     power: PowerSection = PowerSection()
-    checks: tuple[CheckSection, ...] = Field(default=(), max_length=CHECKS_MAX)
+    checks: tuple[CheckSection, ...] = Field(default=(), max_length=64)
     camera: CameraSection = CameraSection()
     headcount: HeadcountSection = HeadcountSection()
     reporting: ReportingSection = ReportingSection()
@@ -312,15 +311,15 @@ def _host_and_port(address: object) -> bool:
 
 def _camera_problems(camera: dict[str, Any], checks: list[dict[str, Any]]) -> list[Problem]:
     cameras = [check.get("name") for check in checks if check.get("kind") == "usb-camera"]
-    same = Problem("camera.fallback", "is the camera of camera.check", "name another usb-camera check, or leave it out")
-    return [
-        *(
-            Problem(f"camera.{key}", f"there is no usb-camera check named {camera[key]!r}", _named(cameras))
-            for key in ("check", "fallback")
-            if camera.get(key) and camera[key] not in cameras
-        ),
-        *([same] if camera.get("check") and camera.get("fallback") == camera["check"] else []),
+    problems = [
+        Problem(f"camera.{key}", f"there is no usb-camera check named {camera[key]!r}", _named(cameras))
+        for key in ("check", "fallback")
+        if camera.get(key) and camera[key] not in cameras
     ]
+    if camera.get("check") and camera.get("fallback") == camera["check"]:
+        hint = "name another usb-camera check, or leave it out"
+        problems.append(Problem("camera.fallback", "is the camera of camera.check", hint))
+    return problems
 
 
 def _named(names: list[Any]) -> str | None:

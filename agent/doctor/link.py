@@ -19,8 +19,6 @@ from agent.core.diagnosis import (
 from agent.core.identity import BrokerSection, Identity
 from agent.doctor.scene import Scene
 
-NOT_REACHED = ("name", "port", "tls")
-
 
 def broker(scene: Scene, identity: Identity | None, outcome: Outcome | None) -> list[Diagnosis]:
     """All about the broker, in the order in which one gets there; what lies behind a failure is left out."""

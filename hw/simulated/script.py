@@ -40,7 +40,7 @@ Deed = Literal[
     "press", "hold", "arrive", "leave", "plug", "unplug", "mute", "unmute", "busy", "free", "dark", "light", "freeze",
     "thaw", "stall", "go",
 ]  # fmt: skip
-DEEDS_OF_DEVICES: tuple[Deed, ...] = ("plug", "unplug", "mute", "unmute", "busy", "free")
+OF_DEVICES: tuple[Deed, ...] = ("plug", "unplug", "mute", "unmute", "busy", "free")
 
 
 class Cue(Section):
@@ -70,6 +70,11 @@ class Script(Section):
     look_down_most: float = Field(default=0.05, ge=0, le=1)
     lean_share: float = Field(default=0.05, ge=0, le=1)
     cues: tuple[Cue, ...] = (Cue(at_s=2, do="press"), Cue(at_s=5, do="arrive", people=18, over_s=30))
+
+    @property
+    def devices(self) -> set[str]:
+        """The devices that something happens to."""
+        return {cue.device for cue in self.cues if cue.do in OF_DEVICES}
 
 
 class Film(Section):

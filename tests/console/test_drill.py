@@ -36,12 +36,18 @@ def fake(broker: Mosquitto) -> Iterator[FakeSite]:
     site.close()
 
 
-def listening_only(folder: Path) -> Mosquitto:
-    """A broker where everybody may listen, and only the user ``site`` may say something."""
-    rights = folder / "rights"
+@pytest.fixture
+def mute(tmp_path: Path, mosquitto_program: str) -> Iterator[tuple[str, FakeSite]]:
+    """The address of a broker that lets everybody listen and only the user ``site`` speak, and that site."""
+    rights = tmp_path / "rights"
     rights.write_text("topic read diemcau/#\n\nuser site\ntopic readwrite diemcau/#\n")
     rights.chmod(0o600)
-    return Mosquitto(folder, extra=f"allow_anonymous true\nacl_file {rights}")
+    broker = Mosquitto(tmp_path, extra=f"allow_anonymous true\nacl_file {rights}")
+    broker.start()
+    site = FakeSite(broker.port, ALL_COMMAND, "site")
+    yield broker.url, site
+    site.close()
+    broker.close()
 
 
 def readiness(ready: bool) -> dict[str, Any]:
@@ -191,39 +197,27 @@ def test_a_broker_that_is_not_there_and_wrong_use_are_one_sentence() -> None:
     assert diemcau("drill", "--within", "0", "--broker", "mqtt://localhost").returncode == 2
 
 
-def test_who_may_only_listen_is_told_so_and_no_site_is_called_silent(tmp_path: Path, mosquitto_program: str) -> None:
-    broker = listening_only(tmp_path)
-    broker.start()
-    site = FakeSite(broker.port, ALL_COMMAND, "site")
-    try:
-        site.status("running")
-        began_s = time.monotonic()
-        done = diemcau("drill", "--broker", broker.url, "--within", "60")
-        assert time.monotonic() - began_s < 30
-        power = diemcau("power", SITE, "on", "--broker", broker.url)
-        assert (done.returncode, power.returncode) == (1, 1)
-        sentence = "máy chủ không cho phép gửi lệnh / the broker does not permit this command"
-        assert complaint(done) == f"diemcau: {sentence}"
-        told = diemcau("drill", "--broker", broker.url, "--json")
-        assert json.loads(told.stdout) == {"verdict": "unknown", "reason": "not_permitted", "sites": []}
-        assert sentence in complaint(power)
-        assert site.heard == []
-    finally:
-        site.close()
-        broker.close()
+def test_who_may_only_listen_is_told_so_and_no_site_is_called_silent(mute: tuple[str, FakeSite]) -> None:
+    url, site = mute
+    site.status("running")
+    began_s = time.monotonic()
+    done = diemcau("drill", "--broker", url, "--within", "60")
+    assert time.monotonic() - began_s < 30
+    power = diemcau("power", SITE, "on", "--broker", url)
+    assert (done.returncode, power.returncode) == (1, 1)
+    sentence = "máy chủ không cho phép gửi lệnh / the broker does not permit this command"
+    assert complaint(done) == f"diemcau: {sentence}"
+    told = diemcau("drill", "--broker", url, "--json")
+    assert json.loads(told.stdout) == {"verdict": "unknown", "reason": "not_permitted", "sites": []}
+    assert sentence in complaint(power)
+    assert site.heard == []
 
 
-def test_a_question_that_is_refused_is_told_also_where_no_site_is_there(tmp_path: Path, mosquitto_program: str) -> None:
-    broker = listening_only(tmp_path)
-    broker.start()
-    site = FakeSite(broker.port, ALL_COMMAND, "site")
-    try:
-        site.status("lost")
-        told = diemcau("drill", "--broker", broker.url, "--json")
-        assert json.loads(told.stdout) == {"verdict": "unknown", "reason": "not_permitted", "sites": []}
-    finally:
-        site.close()
-        broker.close()
+def test_a_question_that_is_refused_is_told_also_where_no_site_is_there(mute: tuple[str, FakeSite]) -> None:
+    url, site = mute
+    site.status("lost")
+    told = diemcau("drill", "--broker", url, "--json")
+    assert json.loads(told.stdout) == {"verdict": "unknown", "reason": "not_permitted", "sites": []}
 
 
 def test_a_broker_that_goes_away_meanwhile_makes_no_site_silent(broker: Mosquitto, fake: FakeSite) -> None:
