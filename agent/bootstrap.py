@@ -21,14 +21,18 @@ from agent import __version__
 from agent.adapters.agent_db import AgentDb
 from agent.adapters.alive import Alive, alive_file
 from agent.adapters.config_store import Loaded, load_identity, load_room, read_document
+from agent.adapters.history_rows import Gap
 from agent.adapters.kept_descriptors import KeptBySystemd
 from agent.adapters.mqtt_link import MqttLink
+from agent.adapters.outbox import Outbox
 from agent.adapters.service import Service
 from agent.adapters.state_lock import StateLock
+from agent.adapters.twin import Twin
 from agent.core import reports
 from agent.core.commands import (
     Keep,
     KeepResult,
+    NoteEvent,
     Publish,
     ReadHealth,
     ReadRelays,
@@ -39,7 +43,7 @@ from agent.core.commands import (
     WatchCamera,
 )
 from agent.core.config import RoomConfig
-from agent.core.contract import ALL_COMMAND, Payload, Truth, topic
+from agent.core.contract import ALL_COMMAND, HistoryEvent, Payload, Truth, topic
 from agent.core.errors import ConfigError, Problem, RelayError
 from agent.core.events import (
     Event,
@@ -71,7 +75,6 @@ log = logging.getLogger("diemcau")
 
 SUBSCRIPTIONS = ("conference",)
 TOLD = ("power", "headcount")  # logged in simulation
-EVENT_EXPIRY_S = 600  # an event waits so long for the broker; it stays on disk beyond that
 NOBODY = "unnamed"  # the site of an agent whose identity file cannot be used; it has no link
 
 
@@ -108,13 +111,15 @@ def run_agent(options: RunOptions) -> int:
         self_ = _self(identity, loaded)
         hardware = _hardware(options, loaded.config, inbox.put, parts)
         db: AgentDb = _open(parts, AgentDb(options.state / "agent.db"))
-        link = _link(identity, db, self_, clock, inbox.put, parts)
+        outbox = _outbox(db, self_, clock, parts)
+        link = _link(identity, db, outbox, self_, clock, inbox.put, parts)
         # What an earlier run left is let go only where the room's own config says that it is no load any more.
         let_go = not loaded.problems
         relays: GpioRelays = _open(
             parts, GpioRelays(loaded.config.power.loads, hardware.factory, KeptBySystemd(service), let_go)
         )
-        handlers = _handlers(self_, hardware, relays, link, inbox.put, options.state, loaded.spared_pins, parts)
+        handlers = _handlers(self_, hardware, relays, link, inbox.put, loaded.spared_pins, parts)
+        handlers |= _examining(host.PsutilHost(options.state), outbox)
         handlers |= _answering(db, link)
         if loaded.config.power.button.pin not in loaded.spared_pins:
             _open(parts, GpioButton(loaded.config.power.button, hardware.factory, inbox.put, hardware.debounce))
@@ -241,8 +246,27 @@ def _complain_of_cues(script: "Script", config: RoomConfig) -> None:
         log.warning("the script speaks of %r, which is no USB check of this room (there are: %s)", name, there)
 
 
+def _outbox(db: AgentDb, self_: Self, clock: SystemClock, parts: ExitStack) -> Outbox:
+    def gap_event(gap: Gap) -> HistoryEvent:
+        detail = {"from": gap.first, "to": gap.last, "count": gap.count, "why": gap.why}
+        return reports.history_event(clock.now(), self_, NoteEvent("outbox.gap", "warning", None, detail))
+
+    def wall_s() -> tuple[float, bool]:
+        now = clock.now()
+        return now.utc.timestamp(), now.synced
+
+    outbox: Outbox = _open(parts, Outbox(db, self_.config.reporting, gap_event, wall_s))
+    return outbox
+
+
 def _link(
-    identity: Identity | None, db: AgentDb, self_: Self, clock: SystemClock, inbox: Inbox, parts: ExitStack
+    identity: Identity | None,
+    db: AgentDb,
+    outbox: Outbox,
+    self_: Self,
+    clock: SystemClock,
+    inbox: Inbox,
+    parts: ExitStack,
 ) -> Link | None:
     if identity is None:
         return None
@@ -251,7 +275,9 @@ def _link(
     def will(connection: int) -> Payload:
         return reports.status(clock.now(), self_, "lost", connection)
 
-    link: Link = _open(parts, MqttLink(identity.broker, site, db.next_connection, will, SUBSCRIPTIONS, inbox, commands))
+    twin = Twin(self_.boot_id, self_.session)
+    made = MqttLink(identity.broker, site, db.next_connection, will, SUBSCRIPTIONS, inbox, commands, outbox, twin)
+    link: Link = _open(parts, made)
     return link
 
 
@@ -261,7 +287,6 @@ def _handlers(
     relays: Relays,
     link: Link | None,
     inbox: Inbox,
-    state: Path,
     spared_pins: frozenset[int],
     parts: ExitStack,
 ) -> dict[type, Handler]:
@@ -270,7 +295,6 @@ def _handlers(
         _open(parts, led)
     eye: Eye = EyeClient(inbox, None if hardware.film is None else hardware.film.model_dump(mode="json"))
     parts.callback(eye.close)
-    box: Host = host.PsutilHost(state)
 
     def switch(command: SetRelay) -> Event:
         try:
@@ -303,9 +327,18 @@ def _handlers(
         WatchCamera: lambda command: eye.watch(command),
         StopEye: lambda command: eye.close(),
         Publish: say,
-        ReadHealth: lambda command: HealthRead(_figures(box)),
     }
     return handlers
+
+
+def _examining(box: Host, outbox: Outbox) -> dict[type, Handler]:
+    def read(_: ReadHealth) -> Event:
+        waiting = outbox.figures()
+        oldest_s = None if waiting.oldest_s is None else round(waiting.oldest_s, 1)
+        rows = {"outbox_rows": waiting.rows, "outbox_oldest_s": oldest_s, "rows_lost": waiting.lost}
+        return HealthRead({**_figures(box), **rows})
+
+    return {ReadHealth: read}  # type: ignore[dict-item]
 
 
 def _answering(db: AgentDb, link: Link | None) -> dict[type, Handler]:
@@ -318,13 +351,11 @@ def _answering(db: AgentDb, link: Link | None) -> dict[type, Handler]:
         if link is not None:
             link.send(command.topic, command.payload, command.expiry_s)
 
-    def keep_history(command: Keep) -> Event:
-        events = db.keep(command)
-        for event in events or ():
-            send(Send("history/event", event, EVENT_EXPIRY_S))
-        return Kept(events is not None)
-
-    handlers: dict[type, Callable[[Any], Event | None]] = {KeepResult: keep, Keep: keep_history, Send: send}
+    handlers: dict[type, Callable[[Any], Event | None]] = {
+        KeepResult: keep,
+        Keep: lambda command: Kept(db.keep(command)),
+        Send: send,
+    }
     return handlers
 
 

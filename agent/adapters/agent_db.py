@@ -1,23 +1,29 @@
 """``agent.db``: what must survive a reboot, in SQLite: the connection's number, where the power stood, the conference,
-executed commands, human counts, and the events of the history."""
+executed commands, human counts, and the rows of the history (``history_rows.py``)."""
 
 import json
 import logging
 import sqlite3
 import threading
-import uuid
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
+from agent.adapters import history_rows
+from agent.adapters.files import Reserve
 from agent.core.commands import Keep, KeepResult
-from agent.core.contract import HistoryEvent, encode
 from agent.core.events import Memory, Recount, Settled
 
 log = logging.getLogger("diemcau.db")
 
+T = TypeVar("T")
+Connect = Callable[[Path], Any]
+
 BUSY_S = 1.0
 RECOUNTS_MAX = 1000  # one a day for years
-EVENTS_MAX = 10_000  # of some 500 bytes: the oldest go
+FAILURES_MAX = 3  # in a row; each is half a minute after the one before
+WAL_MAX_BYTES = 1024 * 1024
 FACT = "fact."  # before the names of the core's facts, which must not meet those of this file
 TABLES = (
     "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
@@ -25,91 +31,100 @@ TABLES = (
     "state TEXT NOT NULL, reason TEXT, result TEXT NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS recount (number INTEGER PRIMARY KEY, command TEXT NOT NULL UNIQUE, at TEXT NOT NULL, "
     "by TEXT NOT NULL, people INTEGER NOT NULL, value INTEGER, state TEXT NOT NULL, min INTEGER, max INTEGER) STRICT",
-    # AUTOINCREMENT: a number that was used is never used again, also when its row is gone.
-    "CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, at TEXT NOT NULL, "
-    "payload TEXT NOT NULL) STRICT",
 )
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class AgentDb:
     """The box's memory. A file that cannot be used is moved aside and a new one begins; with a disk that cannot be
-    written the agent goes on from memory, since a room is worth more than a number.
+    written the agent goes on from memory, since a room is worth more than a number: rows of the history then go to the
+    centre all the same, but survive no restart.
 
     Thread: any; one lock.
+
+    Args:
+        path: The file.
+        connect: Opens a database; a test gives one whose disk loses its power.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connect: Connect | None = None) -> None:
         self._path = path
+        self._connect = connect or _connect
         self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
-        self._is_read_only = False
+        self._db: Any = None
+        self._is_volatile = False
+        self._failures = 0
         self._connection = 0
+        self._reserve = Reserve(path.with_name("agent.reserve"))
+        # Set by the outbox: told the newest number when rows were written, told of a new file, and asked for room.
+        self.on_rows: Callable[[int], None] = lambda newest: None
+        self.on_new_file: Callable[[], None] = lambda: None
+        self.when_full: Callable[[Any], bool] = lambda db: False
 
     def start(self) -> None:
         """Open the file, or begin a new one."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self._db = _open(self._path)
-            except sqlite3.DatabaseError as error:
-                if getattr(error, "sqlite_errorcode", None) not in DAMAGED:
-                    raise  # locked, read-only, full: the file itself is fine
-                log.error("%s is damaged (%s): moved aside, a new one begins", self._path, error)
-                _move_aside(self._path)
-                self._db = _open(self._path)
+            self._db = self._opened()
+            self._reserve.make()
         except (OSError, sqlite3.Error) as error:
             log.error("%s cannot be written: %s; going on from memory", self._path, error)
-            self._is_read_only = True
+            self._go_on_from_memory()
+
+    @property
+    def is_volatile(self) -> bool:
+        """Nothing survives a restart: there is no disk that can be written."""
+        return self._is_volatile
+
+    def write(self, job: Callable[[Any], T]) -> T | None:
+        """Run ``job`` on the database in one transaction; what it returns once all of it is on disk.
+
+        None: it could not be written. Thread: any.
+        """
+        with self._lock:
+            return self._write(job)
+
+    def read(self, job: Callable[[Any], T], otherwise: T) -> T:
+        """Run ``job``, which only reads; ``otherwise`` where nothing can be read. Thread: any."""
+        with self._lock:
+            try:
+                return otherwise if self._db is None else job(self._db)
+            except sqlite3.Error as error:
+                log.error("%s cannot be read: %s", self._path, error)
+                return otherwise
 
     def next_connection(self) -> int:
         """One more than the last number, on disk before it is returned. Thread: any."""
+        number = self.write(_increment)
         with self._lock:
-            try:
-                self._connection = self._increment()
-            except sqlite3.Error as error:
-                log.error("the connection's number cannot be kept: %s", error)
-                self._connection += 1
+            self._connection = number or self._connection + 1
             return self._connection
 
     def memory(self) -> Memory:
         """What earlier runs kept; empty where nothing can be read. Thread: any."""
         with self._lock:
             try:
-                if self._db is not None:
+                if self._db is not None and not self._is_volatile:
                     return _memory(self._db)
-                return _read_only(self._path) if self._is_read_only and self._path.is_file() else Memory()
-            except (sqlite3.Error, ValueError, TypeError) as error:
+                return _read_only(self._path) if self._path.is_file() else Memory()
+            except (sqlite3.Error, ValueError, TypeError, OSError) as error:
                 log.error("%s: executed commands and human counts cannot be read: %s", self._path, error)
                 return Memory()
 
     def keep_result(self, order: KeepResult) -> bool:
         """Write a command's result and what it changed; True when all of it is on disk. Thread: any."""
-        with self._lock:
-            if self._db is None:
-                return False
-            try:
-                with self._db:
-                    _keep(self._db, order)
-            except (sqlite3.Error, UnicodeError) as error:
-                log.error("the result of command %s cannot be kept: %s", order.settled.id, error)
-                return False
-            return True
+        done = self.write(lambda db: _keep(db, order))
+        return done is not None and not self._is_volatile
 
-    def keep(self, order: Keep) -> tuple[HistoryEvent, ...] | None:
-        """Write facts and events, in one transaction; the events with epoch and sequence once all of it is on disk.
+    def keep(self, order: Keep) -> bool:
+        """Write facts and rows of the history, in one transaction; True once all of it is written. Thread: any.
 
-        None: it could not be written, and the agent goes on from memory. Thread: any.
+        Of rows that can be kept in memory only it says True too: they are on their way.
         """
-        with self._lock:
-            if self._db is None:
-                return None
-            try:
-                with self._db:
-                    return _keep_history(self._db, order)
-            except (sqlite3.Error, UnicodeError) as error:
-                log.error("what must survive a power cut cannot be kept: %s", error)
-                return None
+        newest = self.write(lambda db: _keep_history(db, order))
+        if newest is not None and order.rows:
+            self.on_rows(newest)
+        return newest is not None
 
     def close(self) -> None:
         """Close the file."""
@@ -118,16 +133,71 @@ class AgentDb:
                 self._db.close()
                 self._db = None
 
-    def _increment(self) -> int:
-        if self._db is None:
-            return self._connection + 1
-        with self._db:
-            self._db.execute(
-                "INSERT INTO fact (name, value) VALUES ('connection', 1) "
-                "ON CONFLICT (name) DO UPDATE SET value = value + 1"
-            )
-            row = self._db.execute("SELECT value FROM fact WHERE name = 'connection'").fetchone()
-        return int(row[0])
+    def _write(self, job: Callable[[Any], T]) -> T | None:
+        for attempt in (1, 2):
+            if self._db is None:
+                return None
+            try:
+                with self._db:
+                    done = job(self._db)
+                self._failures = 0
+                return done
+            except UnicodeError as error:  # half a letter, which no file can hold
+                log.error("what is to be kept is no text: %s", error)
+                return None
+            except sqlite3.Error as error:
+                log.error("%s cannot be written: %s", self._path, error)
+                if attempt == 2 or not self._can_help(getattr(error, "sqlite_errorcode", 0)):
+                    break
+        self._failures += 1
+        if self._failures >= FAILURES_MAX and not self._is_volatile:
+            log.error("%s: given up until the next start; going on from memory", self._path)
+            self._go_on_from_memory()
+        return None
+
+    def _can_help(self, code: int) -> bool:
+        """Make it likelier that the next attempt works. The lowest byte of a code is its family."""
+        family = code & 0xFF
+        if family == sqlite3.SQLITE_FULL:
+            return self._reserve.release() | self._made_room()
+        if family in (sqlite3.SQLITE_IOERR, *DAMAGED):
+            # After a failed fsync nobody knows what is on the disk; a new connection reads what is.
+            return self._reopened()
+        return False
+
+    def _made_room(self) -> bool:
+        try:
+            with self._db:
+                return self.when_full(self._db)
+        except sqlite3.Error as error:
+            log.error("no room can be made in %s: %s", self._path, error)
+            return False
+
+    def _reopened(self) -> bool:
+        try:
+            self._db.close()
+            self._db = self._opened()
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s cannot be opened again: %s", self._path, error)
+            self._go_on_from_memory()
+        return True
+
+    def _opened(self) -> Any:
+        try:
+            return _open(self._connect(self._path))
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGED:
+                raise  # locked, read-only, full: the file itself is fine
+            log.error("%s is damaged (%s): moved aside, a new one begins", self._path, error)
+            _move_aside(self._path)
+            db = _open(self._connect(self._path))
+            self.on_new_file()
+            return db
+
+    def _go_on_from_memory(self) -> None:
+        self._is_volatile, self._failures = True, 0
+        self._db = _open(sqlite3.connect(":memory:", check_same_thread=False))
+        self.on_new_file()
 
 
 def _move_aside(path: Path) -> None:
@@ -139,15 +209,19 @@ def _move_aside(path: Path) -> None:
             part.replace(path.with_name(f"{path.name}.damaged-{number}{companion}"))
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+def _connect(path: Path) -> Any:
+    return sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+
+
+def _open(db: Any) -> Any:
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")  # NORMAL lost committed rows in simulated power cuts
-        for table in TABLES:
-            db.execute(table)
-        db.commit()
-    except sqlite3.Error:
+        db.execute(f"PRAGMA journal_size_limit={WAL_MAX_BYTES}")
+        with db:
+            for table in (*TABLES, *history_rows.TABLES):
+                db.execute(table)
+    except Exception:
         db.close()
         raise
     return db
@@ -187,26 +261,20 @@ def _memory(db: sqlite3.Connection) -> Memory:
     )
 
 
-def _keep_history(db: sqlite3.Connection, order: Keep) -> tuple[HistoryEvent, ...]:
+def _increment(db: Any) -> int:
+    db.execute(
+        "INSERT INTO fact (name, value) VALUES ('connection', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+    )
+    return int(db.execute("SELECT value FROM fact WHERE name = 'connection'").fetchone()[0])
+
+
+def _keep_history(db: Any, order: Keep) -> int:
     facts = [(FACT + name, text) for name, text in order.facts.items()]
     db.executemany("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", facts)
-    events = [each for each in order.events if isinstance(each, HistoryEvent)]
-    return tuple(_append(db, event) for event in events)
+    return history_rows.append(db, order.rows) if order.rows else 0
 
 
-def _append(db: sqlite3.Connection, event: HistoryEvent) -> HistoryEvent:
-    """One row; the first one makes the epoch of this file."""
-    db.execute("INSERT OR IGNORE INTO fact (name, value) VALUES ('epoch', ?)", (str(uuid.uuid4()),))
-    (epoch,) = db.execute("SELECT value FROM fact WHERE name = 'epoch'").fetchone()
-    row = ("history/event", event.at.isoformat(), "")
-    seq = db.execute("INSERT INTO outbox (topic, at, payload) VALUES (?, ?, ?)", row).lastrowid
-    event = event.model_copy(update={"epoch": epoch, "seq": seq})
-    db.execute("UPDATE outbox SET payload = ? WHERE seq = ?", (encode(event).decode(), seq))
-    db.execute("DELETE FROM outbox WHERE seq <= ?", ((seq or 0) - EVENTS_MAX,))
-    return event
-
-
-def _keep(db: sqlite3.Connection, order: KeepResult) -> None:
+def _keep(db: Any, order: KeepResult) -> bool:
     done, new = order.settled, order.recount
     row = (done.id, done.at.isoformat(), done.state, done.reason, json.dumps(done.result))
     db.execute("INSERT OR REPLACE INTO executed (id, at, state, reason, result) VALUES (?, ?, ?, ?, ?)", row)
@@ -220,3 +288,4 @@ def _keep(db: sqlite3.Connection, order: KeepResult) -> None:
             (new.command, new.at.isoformat(), new.by, new.people, new.value, new.state, new.min, new.max),
         )
         db.execute("DELETE FROM recount WHERE number <= (SELECT max(number) FROM recount) - ?", (RECOUNTS_MAX,))
+    return True

@@ -1,8 +1,13 @@
 """Files that must survive a power cut: temporary, fsync, rename, fsync of the folder."""
 
+import logging
 import os
 import tempfile
 from pathlib import Path
+
+log = logging.getLogger("diemcau")
+
+RESERVE_BYTES = 512 * 1024
 
 
 def is_there(path: Path) -> bool:
@@ -43,3 +48,31 @@ def write_durably(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+class Reserve:
+    """Room that is kept for the moment when a disk is full: enough to write down what has to go.
+
+    Thread: any; the caller's lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def make(self) -> None:
+        """Take the room where there is some. Without it nothing is worse than before."""
+        try:
+            with self._path.open("ab") as file:
+                if file.tell() < RESERVE_BYTES:
+                    os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError as error:
+            log.warning("no room can be reserved at %s: %s", self._path, error.strerror)
+            self._path.unlink(missing_ok=True)
+
+    def release(self) -> bool:
+        """Give the room back. Returns whether there was any."""
+        try:
+            self._path.unlink()
+        except OSError:
+            return False
+        return True

@@ -108,13 +108,16 @@ class Outgoing:
             info = self._client.publish(letter.full_topic, letter.raw, qos=1, properties=publish_properties(left_s))
             self._posted[info.mid] = letter
 
-    def acknowledged(self, mid: int) -> None:
-        """The broker has message ``mid``: the topic's newer value, or the next letter, may go."""
+    def acknowledged(self, mid: int) -> str | None:
+        """The broker has message ``mid``: the topic's newer value, or the next letter, may go. Returns its topic."""
         full_topic = self._under_way.pop(mid, None)
         if full_topic is not None:
             self._send(full_topic)
-        if self._posted.pop(mid, None) is not None:
-            self.send_letters()
+        letter = self._posted.pop(mid, None)
+        if letter is None:
+            return full_topic
+        self.send_letters()
+        return letter.full_topic
 
     def give_back(self) -> None:
         """The connection is over: letters that the broker may not have are sent again by the next one."""
@@ -124,6 +127,10 @@ class Outgoing:
     def is_empty(self) -> bool:
         """True when all is sent and acknowledged."""
         return not self._next and not self._under_way and not self._posted
+
+    def is_idle(self) -> bool:
+        """True when nothing is under way."""
+        return not self._under_way and not self._posted
 
     def _send(self, full_topic: str) -> None:
         if full_topic not in self._next or full_topic in self._under_way.values():

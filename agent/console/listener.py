@@ -10,7 +10,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 
 from agent.adapters.broker_trouble import deaf, refused, silent, trouble
-from agent.adapters.mqtt_link import back_off_s, guarded, new_client
+from agent.adapters.mqtt_client import back_off_s, guarded, new_client
 from agent.adapters.outgoing import publish_properties
 from agent.console.sites import FIELDS
 from agent.core.contract import ALL_COMMAND, ROOT, Payload, encode, topic

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from agent.core.events import Recount, Settled
 
 if TYPE_CHECKING:
-    from agent.core.contract import Payload  # 14 MB of models, which the eye has no use for
+    from agent.core.contract import HistoryRow, Payload  # 14 MB of models, which the eye has no use for
 
 LedPattern = Literal[
     "off", "starting", "ready", "warning", "stopping", "fault", "broken", "holding", "locked", "identify"
@@ -103,11 +103,11 @@ class NoteEvent:
 class Keep:
     """Write down what must survive a power cut, in one transaction.
 
-    ``events`` are new rows of the history (payloads of ``history/event`` that lack epoch and sequence, which the disk
-    gives); ``facts`` are JSON texts that replace the ones of that name.
+    ``rows`` are new ones of the history that lack epoch and sequence, which the disk gives; ``facts`` are JSON texts
+    that replace the ones of that name.
     """
 
-    events: tuple["Payload", ...] = ()
+    rows: tuple["HistoryRow", ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
 
 

@@ -26,6 +26,8 @@ ROOT = "diemcau/v1"
 MAX_PAYLOAD_BYTES = 64 * 1024
 ALL_COMMAND = f"{ROOT}/_all/command"  # reaches every site; `_all` is no site id, so nobody's own topic is meant
 PEOPLE_MAX = 100_000
+MISSING_MAX = 100
+SEQ_MAX = 2**63 - 1  # what a database's integer holds
 IDENTIFY_MAX_S = 600.0
 
 
@@ -71,7 +73,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_moment), PlainSerializer(_wri
 class Payload(BaseModel):
     """Base of every payload: frozen, strict, unknown fields ignored by readers."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False, populate_by_name=True)
 
 
 class FromSite(Payload):
@@ -192,6 +194,9 @@ class Health(FromSite):
     address: str | None = None
     button_presses: int | None = None
     ghost_presses: int | None = None
+    outbox_rows: int | None = None
+    outbox_oldest_s: float | None = None
+    rows_lost: int | None = None
     restarts: dict[str, int] | None = None
 
 
@@ -218,21 +223,56 @@ class Readiness(FromSite):
     checks: tuple[Check, ...]
 
 
-class HistoryEvent(FromSite):
-    """Topic ``history/event``: one thing that happened. ``epoch`` and ``seq`` are given by the disk that keeps it.
+class HistoryRow(FromSite):
+    """What both history topics carry. ``epoch`` and ``seq`` are given by the disk that keeps the row, ``historical`` by
+    the link that sends it late.
 
     ``uptime_s`` is monotonic, so that the centre can correct times from before the clock was set.
     """
 
     epoch: str = Field(default="", max_length=36)
-    seq: int = Field(default=0, ge=0)
+    seq: int = Field(default=0, ge=0, le=SEQ_MAX)
     boot_id: str = Field(max_length=36)
     uptime_s: float = Field(ge=0)
     historical: bool = False
+
+
+class HistoryHeadcount(HistoryRow):
+    """Topic ``history/headcount``: one window. ``value`` is the one that stood longest; None, as ``min`` and ``max``,
+    where none was known. ``unknown_reasons`` are the seconds of ``unknown_s`` by the reason for them.
+    """
+
+    from_: Moment = Field(alias="from")
+    to: Moment
+    value: int | None = Field(ge=0)
+    min: int | None = Field(ge=0)
+    max: int | None = Field(ge=0)
+    people_minutes: float = Field(ge=0)
+    samples: int = Field(ge=0)
+    unknown_s: float = Field(ge=0)
+    unknown_reasons: dict[str, float] = {}
+    conference: str | None = Field(default=None, max_length=64)
+
+
+class HistoryEvent(HistoryRow):
+    """Topic ``history/event``: one thing that happened."""
+
     kind: str = Field(max_length=40)
     severity: Literal["info", "warning", "fault"]
     by: str | None = None
     detail: dict[str, Any] = {}
+
+
+class HistoryAck(Payload):
+    """Topic ``history/ack``, to the site: all rows of ``epoch`` up to ``upto`` are committed but for ``missing``.
+
+    ``resend_from``: everything from that number is wanted again.
+    """
+
+    epoch: str = Field(min_length=1, max_length=36)
+    upto: int = Field(ge=0, le=SEQ_MAX)
+    missing: tuple[Annotated[int, Field(ge=1, le=SEQ_MAX)], ...] = Field(default=(), max_length=MISSING_MAX)
+    resend_from: int | None = Field(default=None, ge=1, le=SEQ_MAX)
 
 
 class Truth(Payload):
@@ -359,7 +399,9 @@ MODELS: dict[str, type[Payload]] = {
     "headcount": Headcount,
     "readiness": Readiness,
     "health": Health,
+    "history/headcount": HistoryHeadcount,
     "history/event": HistoryEvent,
+    "history/ack": HistoryAck,
     "simulated/truth": Truth,
     "conference": Conference,
     "command": CommandMessage,
@@ -371,7 +413,7 @@ P = TypeVar("P", bound=Payload)
 
 def encode(payload: Payload) -> bytes:
     """The JSON of a payload: fields that were not set are absent, fields set to None are null."""
-    return payload.model_dump_json(exclude_unset=True).encode()
+    return payload.model_dump_json(exclude_unset=True, by_alias=True).encode()
 
 
 def decode(model: type[P], raw: bytes) -> P:

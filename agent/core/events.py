@@ -260,6 +260,20 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkRefused:
+    """The broker took a message and did not pass it on, with the topic and its reason code in words."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateSeen:
+    """Something speaks for a second box with this site's name."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessageReceived:
     """A message on a subscribed topic, as it came.
 
@@ -314,6 +328,8 @@ Event = (
     | EyeEnded
     | LinkUp
     | LinkDown
+    | LinkRefused
+    | DuplicateSeen
     | MessageReceived
     | ResultKept
     | Kept

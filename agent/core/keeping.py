@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.core import memory
 from agent.core.commands import Command, Keep
-from agent.core.contract import HistoryEvent
+from agent.core.contract import HistoryRow
 
 AGAIN_S = 30.0
 # In memory while the disk cannot be written; some 500 bytes each. The oldest go, and the log has them all.
@@ -21,14 +21,14 @@ PLAN = {memory.CONFERENCE, memory.SCHEDULED}
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """``facts`` are those that are on disk; ``held`` are events that are not yet; ``order`` is under way.
+    """``facts`` are those that are on disk; ``held`` are rows of the history that are not yet; ``order`` is under way.
 
     ``again_s`` is when a disk that failed is tried again, ``plan_s`` when the plan may be written again, ``deadline_s``
     when there will be something to write (monotonic).
     """
 
     facts: dict[str, str] = field(default_factory=dict)
-    held: tuple[HistoryEvent, ...] = ()
+    held: tuple[HistoryRow, ...] = ()
     order: Keep | None = None
     again_s: float | None = None
     plan_s: float = 0.0
@@ -36,17 +36,17 @@ class Keeper:
 
 
 def keep(
-    keeper: Keeper, facts: dict[str, str], events: tuple[HistoryEvent, ...], now_s: float
+    keeper: Keeper, facts: dict[str, str], rows: tuple[HistoryRow, ...], now_s: float
 ) -> tuple[Keeper, list[Command]]:
     """Order what is new, or hold it. Pure.
 
     Args:
         keeper: The state before.
         facts: The facts as they are now, by name.
-        events: What has happened in this step.
+        rows: What this step has for the history.
         now_s: Monotonic seconds.
     """
-    keeper = replace(keeper, held=(*keeper.held, *events)[-HELD_MAX:])
+    keeper = replace(keeper, held=(*keeper.held, *rows)[-HELD_MAX:])
     new = {name: text for name, text in facts.items() if text != keeper.facts.get(name, memory.NOTHING)}
     is_early = now_s < keeper.plan_s and not keeper.held and set(new) <= PLAN
     is_failing = keeper.again_s is not None and now_s < keeper.again_s
@@ -65,6 +65,6 @@ def answered(keeper: Keeper, is_on_disk: bool, now_s: float) -> Keeper:
         return keeper
     if not is_on_disk:
         return replace(keeper, order=None, again_s=now_s + AGAIN_S)
-    written = keeper.order.events
-    held = tuple(event for event in keeper.held if not any(event is each for each in written))
+    written = keeper.order.rows
+    held = tuple(row for row in keeper.held if not any(row is each for each in written))
     return replace(keeper, facts={**keeper.facts, **keeper.order.facts}, held=held, order=None, again_s=None)

@@ -25,18 +25,21 @@ from agent.core import (
     restarts,
     restore,
     schedule,
+    windows,
 )
 from agent.core.checks import Checks
 from agent.core.checkup import Facts
 from agent.core.commanding import Commanding
 from agent.core.commands import Command, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed
-from agent.core.contract import Conference, FromSite, Headcount, decode, split_topic
+from agent.core.contract import Conference, FromSite, Headcount, HistoryRow, decode, split_topic
 from agent.core.events import (
+    DuplicateSeen,
     Event,
     FrameSeen,
     HealthRead,
     Kept,
     LinkDown,
+    LinkRefused,
     LinkUp,
     MessageReceived,
     Now,
@@ -51,6 +54,7 @@ from agent.core.power import Power, Wish
 from agent.core.readiness import Readiness
 from agent.core.reports import Reports, Self
 from agent.core.restarts import Run, Watchdog
+from agent.core.windows import Window
 
 # While the room is in one of these states people may be in it, and they are counted.
 COUNTED_WHILE = {"on", "fault"}
@@ -66,7 +70,8 @@ class Room:
     ``off_s`` is when the room went off, None where it is not or nobody saw it. ``watched`` is the check of the camera
     that counts, ``busy`` are those that another program has, ``blind`` those that give no picture, ``held`` those that
     come and go and until when each is held back; ``scheduled`` are the conferences that the schedule has brought the
-    room up for; ``keeper`` is what the disk knows; ``told`` the power as the history knows it.
+    room up for; ``window`` is the history's open one; ``keeper`` is what the disk knows; ``told`` the power as the
+    history knows it.
     """
 
     power: Power = Power()
@@ -93,6 +98,7 @@ class Room:
     say_all: bool = False
     wake_s: float | None = None
     stale_s: float | None = None
+    window: Window | None = None
     keeper: Keeper = Keeper()
     told: tuple[object, ...] = ()
     reports: Reports = Reports()
@@ -139,7 +145,8 @@ def tell(room: Room, event: Event, now: Now, self: Self, notes: list[NoteEvent])
     room = replace(room, stale_s=reports.stale_at_s(self.config, room.estimator, room.eye, now.mono_s))
     room, moved = _check(room, count.reason, now, self)
     room, shows = _show(room)
-    room, keeps = _keep(room, now, self, [*notes, *moved])
+    room, rows = _write(room, count, now, self)
+    room, keeps = _keep(room, now, self, [*notes, *moved], rows)
     room, says = _say(room, event, count, now, self)
     return room, [*shows, *says, *keeps]
 
@@ -152,6 +159,7 @@ def deadline_s(room: Room) -> float:
         room.identify_until_s,
         room.wake_s,
         room.stale_s,
+        None if room.window is None else room.window.until_s,
         room.eye.deadline_s,
         room.keeper.deadline_s,
         room.readiness.deadline_s,
@@ -221,6 +229,12 @@ def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
             return replace(room, connection=connection), [Log("info", f"link: connected, number {connection}")]
         case LinkDown(reason=reason):
             return room, [Log("warning", f"link: {reason}")]
+        case LinkRefused(what=what):
+            note = NoteEvent("link.refused", "fault", None, {"what": what})
+            return room, [Log("error", f"link: the broker does not pass on {what}"), note]
+        case DuplicateSeen(why=why):
+            note = NoteEvent("site.duplicate", "fault", None, {"why": why})
+            return room, [Log("error", f"link: two boxes claim to be {self.site}: {why}"), note]
         case Kept(is_on_disk=is_on_disk):
             return replace(room, keeper=keeping.answered(room.keeper, is_on_disk, now.mono_s)), []
         case HealthRead(figures=figures):
@@ -361,8 +375,19 @@ def _live(room: Room, count: Headcount, now: Now, self: Self) -> dict[str, FromS
     return live
 
 
-def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
-    """What is new for the disk: facts that changed, and events."""
+def _write(room: Room, count: Headcount, now: Now, self: Self) -> tuple[Room, list[HistoryRow]]:
+    """The row of a window that has ended."""
+    captured_s = room.estimator.samples[-1].captured_s if room.estimator.samples else None
+    has_camera = self.config.check(self.config.camera.check) is not None
+    is_counted = has_camera and room.power.state in COUNTED_WHILE and not room.stopping
+    history_s = self.config.reporting.history_s
+    window, ended = windows.step(room.window, count, captured_s, is_counted, now.mono_s, history_s)
+    rows = [] if ended is None else [windows.row(ended, reports.common(now, self), now, self.boot_id)]
+    return replace(room, window=window), list(rows)
+
+
+def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent], rows: list[HistoryRow]) -> Result:
+    """What is new for the disk: facts that changed, and rows of the history."""
     facts = {memory.CONFERENCE: memory.text_of(room.conference), memory.SCHEDULED: memory.text_of(room.scheduled)}
     facts |= {memory.RUN: memory.text_of(room.run), memory.RESTARTS: memory.text_of(room.restarts)}
     told, changed = room.told, list[NoteEvent]()
@@ -371,8 +396,8 @@ def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
         facts[memory.POWER] = memory.text_of(kept)
         told = memory.news_of(kept) if room.power.single is None else room.told  # its relay has not answered yet
         changed = [] if told == room.told else [reports.power_changed(self, room.power)]
-    events = tuple(reports.history_event(now, self, note) for note in (*notes, *changed))
-    keeper, orders = keeping.keep(room.keeper, facts, events, now.mono_s)
+    events = [reports.history_event(now, self, note) for note in (*notes, *changed)]
+    keeper, orders = keeping.keep(room.keeper, facts, (*rows, *events), now.mono_s)
     return replace(room, keeper=keeper, told=told), orders
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters import agent_db
+from agent.adapters import agent_db, history_rows
 from agent.adapters.agent_db import AgentDb
+from agent.adapters.files import RESERVE_BYTES
+from agent.adapters.history_rows import StoredRow
 from agent.core.commands import Keep, KeepResult
-from agent.core.contract import HistoryEvent, encode
+from agent.core.contract import HistoryEvent, decode
 from agent.core.events import Memory, Recount, Settled
 
 AT = datetime(2012, 11, 20, 7, 30, 0, 123456, tzinfo=UTC)
@@ -192,64 +194,99 @@ def test_facts_are_there_again_and_the_newest_counts(tmp_path: Path) -> None:
         db.close()
 
 
-def test_events_get_one_epoch_and_a_sequence_without_gaps_that_goes_on_after_a_restart(tmp_path: Path) -> None:
+def rows(db: AgentDb) -> list[StoredRow]:
+    return db.read(lambda real: history_rows.following(real, 0, 1000), [])
+
+
+def test_rows_get_one_epoch_and_a_sequence_without_gaps_that_goes_on_after_a_restart(tmp_path: Path) -> None:
     first = opened(tmp_path / "agent.db")
-    kept = [*(first.keep(Keep((event(), event("button.refused")))) or ()), *(first.keep(Keep((event(),))) or ())]
+    told: list[int] = []
+    first.on_rows = told.append
+    assert first.keep(Keep((event(), event("button.refused"))))
+    assert first.keep(Keep((event(),)))
+    assert first.keep(Keep(facts={"power": "{}"}))
+    assert told == [2, 3]
     first.close()
     again = opened(tmp_path / "agent.db")
-    kept += again.keep(Keep((event(),))) or ()
+    assert again.keep(Keep((event(),)))
+    kept = rows(again)
     again.close()
-    assert [each.seq for each in kept] == [1, 2, 3, 4]
-    assert len({each.epoch for each in kept}) == 1
-    assert len(kept[0].epoch) == 36
-    with sqlite3.connect(tmp_path / "agent.db") as db:
-        rows = db.execute("SELECT seq, topic, payload FROM outbox ORDER BY seq").fetchall()
-    db.close()
-    assert [(seq, topic) for seq, topic, _ in rows] == [(seq, "history/event") for seq in (1, 2, 3, 4)]
-    assert rows[1][2].encode() == encode(kept[1])
+    assert [(row.seq, row.topic) for row in kept] == [(seq, "history/event") for seq in (1, 2, 3, 4)]
+    events = [decode(HistoryEvent, row.payload.encode()) for row in kept]
+    assert [each.seq for each in events] == [1, 2, 3, 4]
+    assert len({each.epoch for each in events}) == 1
+    assert len(events[0].epoch) == 36
+    assert events[1].kind == "button.refused"
 
 
 def test_a_damaged_file_begins_a_new_epoch(tmp_path: Path) -> None:
     epochs = []
     for _ in range(2):
         db = opened(tmp_path / "agent.db")
-        epochs += [each.epoch for each in db.keep(Keep((event(),))) or ()]
+        assert db.keep(Keep((event(),)))
+        epochs += [decode(HistoryEvent, row.payload.encode()).epoch for row in rows(db)]
         db.close()
         (tmp_path / "agent.db").write_bytes(b"this is no database" * 100)
     assert len(set(epochs)) == 2
 
 
-def test_the_oldest_events_go_and_their_numbers_do_not_come_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(agent_db, "EVENTS_MAX", 3)
-    db = opened(tmp_path / "agent.db")
-    assert [each.seq for each in db.keep(Keep(tuple(event() for _ in range(5)))) or ()] == [1, 2, 3, 4, 5]
-    with sqlite3.connect(tmp_path / "agent.db") as other:
-        assert other.execute("SELECT seq FROM outbox ORDER BY seq").fetchall() == [(3,), (4,), (5,)]
-        other.execute("DELETE FROM outbox")
-    other.close()
-    assert [each.seq for each in db.keep(Keep((event(),))) or ()] == [6]
-    db.close()
-
-
-def test_facts_and_events_come_together_or_not_at_all(tmp_path: Path) -> None:
+def test_facts_and_rows_come_together_or_not_at_all(tmp_path: Path) -> None:
     db = opened(tmp_path / "agent.db")
     with sqlite3.connect(tmp_path / "agent.db") as other:
-        other.execute("DROP TABLE outbox")
+        other.execute("DROP TABLE row")
     other.close()
-    assert db.keep(Keep((event(),), {"power": "{}"})) is None
+    assert not db.keep(Keep((event(),), {"power": "{}"}))
     assert db.memory().facts == {}
     db.close()
 
 
-def test_without_a_disk_nothing_is_kept_and_that_is_said(tmp_path: Path) -> None:
+def test_without_a_disk_nothing_survives_and_rows_are_on_their_way_all_the_same(tmp_path: Path) -> None:
     db = AgentDb(tmp_path / "file" / "agent.db")
     (tmp_path / "file").write_text("in the way")
     db.start()
-    assert db.keep(Keep((event(),), {"power": "{}"})) is None
+    assert db.is_volatile
+    assert db.keep(Keep((event(),), {"power": "{}"}))
+    assert [row.seq for row in rows(db)] == [1]
+    assert not db.keep_result(KeepResult(Settled("c-1", AT, "done")))
     assert db.memory() == Memory()
     db.close()
+
+
+def test_a_disk_that_fails_again_and_again_is_given_up_until_the_next_start(tmp_path: Path) -> None:
+    db = opened(tmp_path / "agent.db")
+    renewed: list[bool] = []
+    db.on_new_file = lambda: renewed.append(True)
+    with sqlite3.connect(tmp_path / "agent.db") as other:
+        other.execute("ALTER TABLE row RENAME TO gone")
+    other.close()
+    assert [db.keep(Keep((event(),))) for _ in range(agent_db.FAILURES_MAX)] == [False] * agent_db.FAILURES_MAX
+    assert renewed == [True]
+    assert db.is_volatile
+    assert db.keep(Keep((event(),)))
+    db.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small file system")
+def test_on_a_full_disk_room_is_made_and_the_reserve_given_back(tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "diemcau-test", card], capture_output=True).returncode:
+        pytest.skip("may not mount a file system here")
+    try:
+        db = opened(card / "agent.db")
+        assert (card / "agent.reserve").stat().st_size == RESERVE_BYTES
+        asked: list[bool] = []
+        db.when_full = lambda real: bool(asked.append(True))
+        kept = 0
+        while db.keep(Keep(tuple(event() for _ in range(50)))):
+            kept += 50
+        assert asked
+        assert not (card / "agent.reserve").exists()
+        assert len(rows(db)) == min(kept, 1000)
+        assert db.read(history_rows.newest, 0) == kept
+        db.close()
+    finally:
+        subprocess.run(["umount", card], check=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make a file system read-only")
@@ -265,7 +302,8 @@ def test_on_a_card_that_can_only_be_read_the_room_still_knows_how_it_stood(tmp_p
         subprocess.run(["mount", "-o", "remount,ro", card], check=True)
         again = opened(card / "agent.db")
         assert again.memory().facts == {"power": '{"state": "on"}'}
-        assert again.keep(Keep(facts={"power": "{}"})) is None
+        assert again.keep(Keep(facts={"power": "{}"}))
+        assert again.is_volatile
         again.close()
     finally:
         subprocess.run(["umount", card], check=True)

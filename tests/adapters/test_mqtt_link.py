@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -15,22 +16,17 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent.adapters.mosquitto import Mosquitto, free_port
-from agent.adapters.mqtt_link import (
-    BACK_OFF_CAP_S,
-    MAX_PAYLOAD_BYTES,
-    MqttLink,
-    back_off_s,
-    guarded,
-    new_client,
-)
+from agent.adapters.mqtt_client import BACK_OFF_CAP_S, back_off_s, guarded, new_client
+from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.outgoing import publish_properties
-from agent.core.contract import ALL_COMMAND, About, Payload, Status, Truth
+from agent.core.contract import ALL_COMMAND, MAX_PAYLOAD_BYTES, About, Payload, Status, Truth
 from agent.core.errors import LinkError
 from agent.core.events import Event, LinkDown, LinkUp, MessageReceived
 from agent.core.identity import BrokerSection
 from tests.conftest import PATIENCE_S, wait_for
 
 MakeLink = Callable[..., MqttLink]
+E = TypeVar("E", bound=Event)
 
 
 def truth(people: int) -> Truth:
@@ -58,7 +54,14 @@ class Events:
     def put(self, event: Event) -> None:
         self._events.put(event)
 
-    def wait(self, kind: type[Event]) -> Event:
+    def has_none_of(self, kind: type[Event]) -> bool:
+        """Whether no such event waits; the others that do are gone."""
+        waiting = []
+        while not self._events.empty():
+            waiting.append(self._events.get())
+        return not any(isinstance(event, kind) for event in waiting)
+
+    def wait(self, kind: type[E]) -> E:
         until_s = time.monotonic() + PATIENCE_S
         while True:
             event = self._events.get(timeout=max(0.0, until_s - time.monotonic()))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from agent.core import room as core
 from agent.core.commands import Command, Keep, KeepResult, Log, Publish, ReadHealth, ReadRelays, Send, SetRelay
 from agent.core.config import RoomConfig
-from agent.core.contract import encode
+from agent.core.contract import HistoryEvent, HistoryHeadcount, encode
 from agent.core.errors import Problem
 from agent.core.events import (
     ButtonHeld,
@@ -129,6 +129,7 @@ class Rig:
         self.contacts: dict[str, LoadState] = {}
         self.facts: dict[str, str] = {}
         self.history: list[dict[str, Any]] = []
+        self.windows: list[dict[str, Any]] = []
 
     def start(
         self,
@@ -198,7 +199,9 @@ class Rig:
         if isinstance(command, Keep):
             self.on_keep()
             self.facts |= command.facts if self.disk_works else {}
-            self.history += [json.loads(encode(event)) for event in command.events] if self.disk_works else []
+            rows = command.rows if self.disk_works else ()
+            self.history += [json.loads(encode(row)) for row in rows if isinstance(row, HistoryEvent)]
+            self.windows += [json.loads(encode(row)) for row in rows if isinstance(row, HistoryHeadcount)]
             return Kept(self.disk_works)
         return HealthRead(FIGURES) if isinstance(command, ReadHealth) else None
 

@@ -33,7 +33,7 @@ def test_what_happens_while_an_order_is_under_way_comes_with_the_next() -> None:
     keeper = keeping.answered(keeper, is_on_disk=True, now_s=NOW_S)
     _, (order,) = keeping.keep(keeper, {"power": "2"}, (), NOW_S)
     assert order.facts == {"power": "2"}  # type: ignore[attr-defined]
-    assert [each.uptime_s for each in order.events] == [2]  # type: ignore[attr-defined]
+    assert [each.uptime_s for each in order.rows] == [2]  # type: ignore[attr-defined]
 
 
 def test_a_disk_that_fails_is_tried_again_later_with_all_of_it() -> None:
@@ -43,7 +43,7 @@ def test_a_disk_that_fails_is_tried_again_later_with_all_of_it() -> None:
     assert (orders, keeper.deadline_s) == ([], NOW_S + AGAIN_S)
     _, (order,) = keeping.keep(keeper, {"power": "2"}, (), NOW_S + AGAIN_S)
     assert order.facts == {"power": "2"}  # type: ignore[attr-defined]
-    assert [each.uptime_s for each in order.events] == [1, 2]  # type: ignore[attr-defined]
+    assert [each.uptime_s for each in order.rows] == [1, 2]  # type: ignore[attr-defined]
 
 
 def test_what_is_held_is_bounded_and_the_newest_stay() -> None:

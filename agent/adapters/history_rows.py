@@ -1,0 +1,205 @@
+"""The outbox's rows in SQLite: numbers, acknowledgements, and what goes when there is no room. Functions on a database
+whose transaction the caller has opened.
+
+Rows have numbers of their own instead of SQLite's AUTOINCREMENT, whose table is one more page written with every row.
+Facts beside them: ``epoch`` (made with the file), ``row.newest`` (written where the newest row itself goes), and
+``row.thinned`` (how far the present round of thinning has come). ``ack`` has one line for each hour in which the centre
+acknowledged something: what is older than ``keep_days`` there may go.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.core.contract import MAX_PAYLOAD_BYTES, HistoryEvent, HistoryHeadcount, HistoryRow, encode
+
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS row (seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, at_s REAL NOT NULL, "
+    "payload TEXT NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS ack (hour INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT",
+)
+INSERT = "INSERT INTO row (seq, topic, at_s, payload) VALUES (?, ?, ?, ?)"
+HEADCOUNT, EVENT = "history/headcount", "history/event"
+TOPICS: dict[type[HistoryRow], str] = {HistoryHeadcount: HEADCOUNT, HistoryEvent: EVENT}
+# How many rows one pass looks at: some 700 kB, a tenth of a second of a slow card, in which nothing else is written.
+THIN_AT_ONCE, DROP_AT_ONCE = 4000, 500
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """One row as it is on disk. ``at_s`` are the seconds since 1970 that its ``at`` says."""
+
+    seq: int
+    topic: str
+    at_s: float
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Rows that went before the centre had them: ``count`` of the numbers ``first`` to ``last``, and why."""
+
+    first: int
+    last: int
+    count: int
+    why: str
+
+
+GapEvent = Callable[[Gap], HistoryEvent]
+
+
+def epoch(db: Any) -> str:
+    """The file's epoch; made where there is none yet."""
+    db.execute("INSERT OR IGNORE INTO fact (name, value) VALUES ('epoch', ?)", (str(uuid.uuid4()),))
+    return str(db.execute("SELECT value FROM fact WHERE name = 'epoch'").fetchone()[0])
+
+
+def new_epoch(db: Any, upto: int) -> str:
+    """Begin a new epoch: the rows above ``upto`` are numbered anew, from 1; those below are at the centre."""
+    left = following(db, upto, newest(db))
+    db.execute("DELETE FROM row")
+    db.execute("DELETE FROM ack")
+    db.execute("DELETE FROM fact WHERE name IN ('epoch', 'row.newest', 'row.thinned')")
+    its_epoch = epoch(db)
+    for seq, row in enumerate(left, 1):
+        payload = json.dumps(
+            {**json.loads(row.payload), "epoch": its_epoch, "seq": seq}, ensure_ascii=False, separators=(",", ":")
+        )
+        db.execute(INSERT, (seq, row.topic, row.at_s, payload))
+    return its_epoch
+
+
+def newest(db: Any) -> int:
+    """The highest number that was ever given in this epoch."""
+    (row,) = db.execute(
+        "SELECT max(coalesce((SELECT max(seq) FROM row), 0), "
+        "coalesce((SELECT value FROM fact WHERE name = 'row.newest'), 0))"
+    ).fetchone()
+    return int(row)
+
+
+def acknowledged(db: Any) -> int:
+    """Up to where the centre has acknowledged, as far as that was written down."""
+    return int(db.execute("SELECT coalesce(max(upto), 0) FROM ack").fetchone()[0])
+
+
+def append(db: Any, rows: Iterable[HistoryRow]) -> int:
+    """Number the rows and write them. Returns the newest number."""
+    its_epoch, before = epoch(db), newest(db)
+    numbered = [row.model_copy(update={"epoch": its_epoch, "seq": seq}) for seq, row in enumerate(rows, before + 1)]
+    db.executemany(INSERT, [(row.seq, TOPICS[type(row)], row.at.timestamp(), _text(row)) for row in numbered])
+    return before + len(numbered)
+
+
+def _text(row: HistoryRow) -> str:
+    """A row that no broker would take is kept without what makes it so large: it would end every connection."""
+    raw = encode(row)
+    if len(raw) > MAX_PAYLOAD_BYTES and isinstance(row, HistoryEvent):
+        raw = encode(row.model_copy(update={"detail": {"too_large_bytes": len(raw)}}))
+    return raw.decode()
+
+
+def some(db: Any, seqs: Sequence[int]) -> list[StoredRow]:
+    """The rows of these numbers that are there."""
+    marks = ", ".join("?" * len(seqs))
+    found = db.execute(f"SELECT seq, topic, at_s, payload FROM row WHERE seq IN ({marks})", tuple(seqs))  # noqa: S608
+    return [StoredRow(*each) for each in found]
+
+
+def following(db: Any, after: int, count: int) -> list[StoredRow]:
+    """The rows with a number above ``after``, ``count`` numbers wide: some of those may be gone."""
+    found = db.execute(
+        "SELECT seq, topic, at_s, payload FROM row WHERE seq > ? AND seq <= ? ORDER BY seq", (after, after + count)
+    )
+    return [StoredRow(*each) for each in found]
+
+
+def oldest_s(db: Any, upto: int) -> float | None:
+    """When the oldest row that the centre has not was made (seconds since 1970); None: it has all."""
+    row = db.execute("SELECT at_s FROM row WHERE seq > ? ORDER BY seq LIMIT 1", (upto,)).fetchone()
+    return None if row is None else float(row[0])
+
+
+def acknowledge(db: Any, upto: int, now_s: float) -> None:
+    """Write down what the centre has. ``now_s``: seconds since 1970, or since the boot where the clock is not set."""
+    db.execute(
+        "INSERT INTO ack (hour, upto) VALUES (?, ?) ON CONFLICT (hour) DO UPDATE SET upto = max(upto, excluded.upto)",
+        (int(now_s // HOUR_S), upto),
+    )
+
+
+def forget(db: Any, before_s: float) -> int:
+    """Let go of rows that the centre has acknowledged before that time. Returns how many went."""
+    hour = int(before_s // HOUR_S)
+    (upto,) = db.execute("SELECT max(upto) FROM ack WHERE hour < ?", (hour,)).fetchone()
+    if upto is None:
+        return 0
+    gone = _delete(db, "seq <= ?", (upto,))
+    db.execute("DELETE FROM ack WHERE hour < ? AND upto < (SELECT max(upto) FROM ack)", (hour,))
+    return gone
+
+
+def used_bytes(db: Any) -> int:
+    """How much of the file is in use."""
+    pages = db.execute("PRAGMA page_count").fetchone()[0] - db.execute("PRAGMA freelist_count").fetchone()[0]
+    return int(pages * db.execute("PRAGMA page_size").fetchone()[0])
+
+
+def make_room(db: Any, upto: int, gap_event: GapEvent) -> bool:
+    """One pass: what the centre has goes first, then every other headcount row, then the oldest events.
+
+    Args:
+        upto: All up to it is at the centre.
+        gap_event: Makes the row that says what is missing from now on.
+
+    Returns:
+        Whether anything went.
+    """
+    if _delete(db, "seq IN (SELECT seq FROM row WHERE seq <= ? ORDER BY seq LIMIT ?)", (upto, THIN_AT_ONCE)):
+        return True
+    gap = _thinned(db, upto) or _dropped(db, upto)
+    if gap is None:
+        return False
+    append(db, [gap_event(gap)])
+    return True
+
+
+def _thinned(db: Any, upto: int) -> Gap | None:
+    """Every other headcount row of the next piece; when the end is reached the next round begins."""
+    for after in (_thinned_to(db), upto):
+        found = [
+            seq
+            for (seq,) in db.execute(
+                "SELECT seq FROM row WHERE seq > ? AND topic = ? ORDER BY seq LIMIT ?",
+                (max(after, upto), HEADCOUNT, THIN_AT_ONCE),
+            )
+        ]
+        if len(found) > 1:
+            gone = found[::2]
+            db.executemany("DELETE FROM row WHERE seq = ?", [(seq,) for seq in gone])
+            db.execute("INSERT OR REPLACE INTO fact (name, value) VALUES ('row.thinned', ?)", (found[-1],))
+            return Gap(gone[0], gone[-1], len(gone), "outbox_full")
+    return None
+
+
+def _thinned_to(db: Any) -> int:
+    row = db.execute("SELECT value FROM fact WHERE name = 'row.thinned'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _dropped(db: Any, upto: int) -> Gap | None:
+    found = db.execute("SELECT seq FROM row WHERE seq > ? ORDER BY seq LIMIT ?", (upto, DROP_AT_ONCE)).fetchall()
+    if len(found) < DROP_AT_ONCE:
+        return None  # what is left is worth more than the room that it takes
+    _delete(db, "seq >= ? AND seq <= ?", (found[0][0], found[-1][0]))
+    return Gap(found[0][0], found[-1][0], len(found), "outbox_full")
+
+
+def _delete(db: Any, where: str, arguments: tuple[int, ...]) -> int:
+    """Delete rows; where the newest number goes with them it is written down, so that it is never given again."""
+    db.execute("INSERT OR REPLACE INTO fact (name, value) VALUES ('row.newest', ?)", (newest(db),))
+    db.execute(f"DELETE FROM row WHERE {where}", arguments)  # noqa: S608 # the conditions stand in this file
+    return int(db.execute("SELECT changes()").fetchone()[0])

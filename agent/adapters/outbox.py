@@ -1,0 +1,286 @@
+"""The outbox: rows of the history leave it on the centre's own acknowledgement, not on the broker's.
+
+A broker's PUBACK is not delivery: with its default settings mosquitto drops what it has acknowledged, for a centre that
+is away. ``delivery.py`` decides what is sent when; here is the disk. Rows come in with the facts that belong to
+them, in one transaction of ``agent_db``; what the link wants is read a piece at a time.
+
+Threads: ``take`` and the others belong to the link's; ``outbox`` writes down acknowledgements and makes room, in
+batches and by the clock, because each transaction is some 10 kB on a card that wears out.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agent.adapters import history_rows
+from agent.adapters.agent_db import AgentDb
+from agent.adapters.history_rows import Gap, GapEvent, StoredRow
+from agent.adapters import delivery as core
+from agent.core.config import ReportingSection
+from agent.core.contract import HistoryAck, HistoryEvent, decode
+from agent.adapters.delivery import Delivery
+
+log = logging.getLogger("diemcau.outbox")
+
+WRITE_DOWN_EVERY_S = 300.0
+LOOK_EVERY_S = 30.0
+READ_AT_ONCE = 500
+VOLATILE_MAX_BYTES = 8 * 1024 * 1024  # in memory, of which a box has 1 GiB
+
+
+@dataclass(frozen=True, slots=True)
+class OutRow:
+    """A row to send: its number, the topic's name, and the payload."""
+
+    seq: int
+    topic: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """For ``health``: rows that the centre has not, how old the oldest is (None: none waits), rows that were lost."""
+
+    rows: int
+    oldest_s: float | None
+    lost: int
+
+
+class Outbox:
+    """Rows that must survive. ``start`` after the database's, ``close`` before it.
+
+    Args:
+        db: The agent's database.
+        reporting: How much may be kept, and for how long.
+        gap_event: Makes the row that says what is missing. Called on any thread.
+        now_s: Seconds since 1970, and whether that can be believed.
+    """
+
+    def __init__(
+        self,
+        db: AgentDb,
+        reporting: ReportingSection,
+        gap_event: GapEvent,
+        now_s: Callable[[], tuple[float, bool]] = lambda: (time.time(), True),
+    ) -> None:
+        self._db, self._reporting, self._gap_event, self._now_s = db, reporting, gap_event, now_s
+        self._lock = threading.Lock()
+        self._delivery = Delivery("")
+        self._read: deque[OutRow] = deque()
+        self._under_way: deque[int] = deque()
+        self._passed: set[int] = set()
+        self._written_upto = self._lost = 0
+        self._is_new = False
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.on_row: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Read how far it is, and begin."""
+        if self._thread is not None:
+            return
+        self._load()
+        self._db.on_rows, self._db.on_new_file, self._db.when_full = self._written, self._new_file, self._pass
+        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write down what the centre has, and end."""
+        if self._thread is None or self._stop.is_set():
+            return
+        self._stop.set()
+        self._thread.join(2)
+
+    # What the link wants
+
+    def connected(self) -> None:
+        """A new connection: all that the centre has not is sent again. Thread: the link's."""
+        with self._lock:
+            self._delivery = core.connected(self._delivery, time.monotonic())
+            self._rewind()
+
+    def take(self, most: int) -> list[OutRow]:
+        """The next rows to send, at most ``most``. Thread: the link's."""
+        with self._lock:
+            self._look_for_new_file()
+            before, self._delivery = self._delivery, core.tick(self._delivery, time.monotonic())
+            if self._delivery.cursor < before.cursor:
+                self._rewind()
+            if not self._read:
+                self._fill()
+            rows = [self._read.popleft() for _ in range(min(most, len(self._read)))]
+            self._under_way.extend(row.seq for row in rows)
+            return rows
+
+    def heard(self, raw: bytes) -> None:
+        """A message on ``history/ack``. What is none is logged, and changes nothing. Thread: the link's."""
+        try:
+            ack = decode(HistoryAck, raw)
+        except ValueError as error:
+            log.warning("history/ack: refused, %s", error)
+            return
+        with self._lock:
+            if core.is_ahead(self._delivery, ack):
+                self._begin_anew(ack)
+                return
+            before = self._delivery
+            self._delivery = core.acknowledged(before, ack, time.monotonic())
+            if self._delivery.cursor < before.cursor:
+                self._rewind()
+
+    def passed_on(self, seq: int) -> None:
+        """The broker has passed the row on, which is enough where there is no centre. Thread: the link's."""
+        with self._lock:
+            self._delivery = core.taken(self._delivery)
+            if self._reporting.acknowledge == "centre":
+                self._under_way.clear()
+                return
+            self._passed.add(seq)
+            while self._under_way and self._under_way[0] in self._passed:  # in their order: one may have been refused
+                seq = self._under_way.popleft()
+                self._passed.discard(seq)
+                self._delivery = core.settled(self._delivery, seq, time.monotonic())
+
+    def not_taken(self) -> None:
+        """The broker has nobody who listens, or refuses rows: they stay here. Thread: the link's."""
+        with self._lock:
+            self._delivery = core.not_taken(self._delivery, time.monotonic())
+            self._rewind()
+
+    def deadline_s(self) -> float | None:
+        """When there may be something to send though nothing happens (monotonic seconds). Thread: any."""
+        with self._lock:
+            return core.deadline_s(self._delivery)
+
+    def figures(self) -> Figures:
+        """For the topic ``health``. Thread: any."""
+        with self._lock:
+            state = self._delivery
+            lost = self._lost
+        at_s = self._db.read(lambda db: history_rows.oldest_s(db, state.upto), None)
+        age_s = None if at_s is None else max(0.0, self._now_s()[0] - at_s)
+        return Figures(state.rows, age_s, lost)
+
+    # What is done by the clock
+
+    def _run(self) -> None:
+        write_s = time.monotonic() + WRITE_DOWN_EVERY_S
+        while not self._stop.wait(LOOK_EVERY_S):
+            if time.monotonic() >= write_s:
+                write_s = time.monotonic() + WRITE_DOWN_EVERY_S
+                self._write_down()
+            self._make_room()
+        self._write_down()
+
+    def _write_down(self) -> None:
+        """What the centre has, and what has been kept for long enough. Written late, it is sent once more at most."""
+        upto, (now_s, is_synced) = self._delivery.upto, self._now_s()
+        if upto <= self._written_upto:
+            return
+        before_s = now_s - self._reporting.keep_days * 86_400
+
+        def job(db: Any) -> int:
+            history_rows.acknowledge(db, upto, now_s)
+            if is_synced:  # a clock in 1970, or in 2036, must not let anything go
+                history_rows.forget(db, before_s)
+            return upto
+
+        self._written_upto = self._db.write(job) or self._written_upto
+
+    def _make_room(self) -> None:
+        """Pass by pass, each in a transaction of its own: what is to be kept of a press must not wait for all."""
+        while not self._stop.is_set() and (newest := self._db.write(self._one_pass)):
+            self._written(newest)
+
+    def _one_pass(self, db: Any) -> int:
+        """Returns the newest number where something went, else 0."""
+        most = VOLATILE_MAX_BYTES if self._db.is_volatile else self._reporting.outbox_max_bytes
+        return history_rows.newest(db) if history_rows.used_bytes(db) > most and self._pass(db) else 0
+
+    def _pass(self, db: Any) -> bool:
+        return history_rows.make_room(db, self._delivery.upto, self._told)
+
+    def _told(self, gap: Gap) -> HistoryEvent:
+        log.warning("rows %d to %d: %d of them are gone: %s", gap.first, gap.last, gap.count, gap.why)
+        self._lost += gap.count if gap.why == "outbox_full" else 0
+        return self._gap_event(gap)
+
+    def _load(self) -> None:
+        known = self._db.write(
+            lambda db: (history_rows.epoch(db), history_rows.newest(db), history_rows.acknowledged(db))
+        )
+        if known is not None:
+            its_epoch, newest, upto = known
+            self._delivery = Delivery(its_epoch, newest, upto, upto, heard_s=time.monotonic())
+            self._written_upto = upto
+
+    def _new_file(self) -> None:
+        """The database began anew, within a transaction that failed. Thread: any, with the database's lock."""
+        self._is_new = True
+
+    def _written(self, newest: int) -> None:
+        """The database has new rows. Thread: any."""
+        with self._lock:
+            self._look_for_new_file()
+            self._delivery = core.written(self._delivery, newest)
+        self.on_row()
+
+    def _look_for_new_file(self) -> None:
+        if self._is_new:
+            self._is_new = False
+            self._rewind()
+            self._load()
+
+    def _rewind(self) -> None:
+        """What was read and not sent, or sent and not passed on, is read again."""
+        self._read.clear()
+        self._under_way.clear()
+        self._passed.clear()
+
+    def _fill(self) -> None:
+        """Read the next piece. Numbers that are not there any more, and are asked for, are told to be gone."""
+        after, again, cursor, count = core.take(self._delivery, READ_AT_ONCE, time.monotonic())
+        if not again and not count:
+            self._delivery = after
+            return
+        wanted = self._db.read(lambda db: history_rows.some(db, again), None) if again else []
+        rows = self._db.read(lambda db: history_rows.following(db, cursor, count), None)
+        if wanted is None or rows is None:
+            return  # the disk cannot be read just now: nothing was taken
+        self._delivery = after
+        gone = tuple(sorted(set(again) - {row.seq for row in wanted}))
+        if gone:
+            self._delivery = core.given_up(self._delivery, gone)
+            self._say_gone(gone)
+        now_s = self._now_s()[0]
+        self._read.extend(self._out(row, now_s) for row in (*wanted, *rows))
+
+    def _say_gone(self, seqs: tuple[int, ...]) -> None:
+        gaps = [self._told(Gap(seq, seq, 1, "not_kept")) for seq in seqs]
+        newest = self._db.write(lambda db: history_rows.append(db, gaps))
+        if newest is not None:
+            self._delivery = core.written(self._delivery, newest)
+
+    def _out(self, row: StoredRow, now_s: float) -> OutRow:
+        payload = row.payload
+        if now_s - row.at_s > self._reporting.heartbeat_s:
+            # The field is written by us, as the model writes it, and by nobody else.
+            payload = payload.replace('"historical":false', '"historical":true', 1)
+        return OutRow(row.seq, row.topic, payload.encode())
+
+    def _begin_anew(self, ack: HistoryAck) -> None:
+        log.error("the centre has rows up to %d, this disk to %d: it is an old copy", ack.upto, self._delivery.newest)
+        note = self._told(Gap(self._delivery.newest + 1, ack.upto, 0, "disk_went_back"))
+
+        def job(db: Any) -> tuple[str, int]:
+            return history_rows.new_epoch(db, self._written_upto), history_rows.append(db, [note])
+
+        begun = self._db.write(job)
+        if begun is not None:
+            self._delivery = Delivery(*begun, heard_s=time.monotonic())
+            self._written_upto = 0
+            self._rewind()

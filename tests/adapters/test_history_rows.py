@@ -1,0 +1,157 @@
+"""agent/adapters/history_rows.py: numbers that come once, and what goes when there is no room."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.adapters import history_rows
+from agent.adapters.agent_db import AgentDb
+from agent.adapters.history_rows import EVENT, HEADCOUNT, Gap
+from agent.core.contract import MAX_PAYLOAD_BYTES, HistoryEvent, HistoryHeadcount, decode
+
+AT = datetime(2012, 11, 20, 7, 30, tzinfo=UTC)
+COMMON: dict[str, Any] = {
+    "at": AT,
+    "session": "s",
+    "clock": "synced",
+    "boot_id": "b",
+    "uptime_s": 1.5,
+    "historical": False,
+}
+DAY_S = 86_400
+
+
+def event(detail: dict[str, Any] | None = None, kind: str = "power.changed") -> HistoryEvent:
+    return HistoryEvent(**COMMON, kind=kind, severity="info", by=None, detail=detail or {})
+
+
+def window(value: int = 1) -> HistoryHeadcount:
+    facts = {"value": value, "min": value, "max": value, "people_minutes": 1.0, "samples": 30, "unknown_s": 0.0}
+    return HistoryHeadcount(**COMMON, from_=AT, to=AT, **facts)  # type: ignore[arg-type]
+
+
+def gap_event(gap: Gap) -> HistoryEvent:
+    return event({"from": gap.first, "to": gap.last, "count": gap.count, "why": gap.why}, "outbox.gap")
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Any]:
+    """The connection of a real file."""
+    store = AgentDb(tmp_path / "agent.db")
+    store.start()
+    connection = sqlite3.connect(tmp_path / "agent.db")
+    yield connection
+    connection.close()
+    store.close()
+
+
+def seqs(db: Any) -> list[int]:
+    return [row.seq for row in history_rows.following(db, 0, 10**6)]
+
+
+def gaps(db: Any) -> list[dict[str, Any]]:
+    rows = [json.loads(row.payload) for row in history_rows.following(db, 0, 10**6)]
+    return [row["detail"] for row in rows if row.get("kind") == "outbox.gap"]
+
+
+def test_one_sequence_over_both_topics_with_epoch_and_number_in_the_payload(db: Any) -> None:
+    assert history_rows.append(db, [event(), window()]) == 2
+    assert history_rows.append(db, [event()]) == 3
+    rows = history_rows.following(db, 0, 10)
+    assert [(row.seq, row.topic, row.at_s) for row in rows] == [
+        (1, EVENT, AT.timestamp()),
+        (2, HEADCOUNT, AT.timestamp()),
+        (3, EVENT, AT.timestamp()),
+    ]
+    said = [json.loads(row.payload) for row in rows]
+    assert [each["seq"] for each in said] == [1, 2, 3]
+    assert {each["epoch"] for each in said} == {history_rows.epoch(db)}
+    assert decode(HistoryHeadcount, rows[1].payload.encode()).value == 1
+
+
+def test_a_number_never_comes_again_also_where_its_row_is_gone(db: Any) -> None:
+    history_rows.append(db, [event()] * 5)
+    history_rows.acknowledge(db, 5, 0)
+    assert history_rows.forget(db, 2 * 3600) == 5
+    assert (seqs(db), history_rows.newest(db)) == ([], 5)
+    assert history_rows.append(db, [event()]) == 6
+
+
+def test_what_is_too_large_for_a_broker_is_kept_without_what_makes_it_so(db: Any) -> None:
+    history_rows.append(db, [event({"text": "x" * 2 * MAX_PAYLOAD_BYTES})])
+    (row,) = history_rows.following(db, 0, 1)
+    assert len(row.payload) < 1000
+    assert json.loads(row.payload)["detail"]["too_large_bytes"] > 2 * MAX_PAYLOAD_BYTES
+
+
+def test_what_the_centre_has_is_kept_for_its_days_and_then_goes(db: Any) -> None:
+    history_rows.append(db, [event()] * 30)
+    for day in range(3):
+        history_rows.acknowledge(db, 10 * (day + 1), day * DAY_S)
+    assert history_rows.acknowledged(db) == 30
+    assert history_rows.forget(db, 0) == 0
+    assert history_rows.forget(db, 1.5 * DAY_S) == 20
+    assert (seqs(db)[0], history_rows.acknowledged(db)) == (21, 30)
+    assert history_rows.forget(db, 1.5 * DAY_S) == 0
+
+
+def test_an_acknowledgement_that_falls_behind_lowers_nothing(db: Any) -> None:
+    history_rows.append(db, [event()] * 9)
+    history_rows.acknowledge(db, 9, 10)
+    history_rows.acknowledge(db, 4, 20)
+    assert history_rows.acknowledged(db) == 9
+
+
+def test_without_room_what_the_centre_has_goes_first_and_without_a_word(db: Any) -> None:
+    history_rows.append(db, [event(), window()] * 10)
+    assert history_rows.make_room(db, 5, gap_event)
+    assert (seqs(db), gaps(db)) == (list(range(6, 21)), [])
+
+
+def test_then_every_other_headcount_row_round_by_round_and_it_is_said(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_rows, "THIN_AT_ONCE", 4)
+    history_rows.append(db, [event(), *[window(value) for value in range(8)]])
+    assert history_rows.make_room(db, 0, gap_event)
+    assert seqs(db) == [1, 3, 5, 6, 7, 8, 9, 10]
+    assert history_rows.make_room(db, 0, gap_event)
+    assert seqs(db) == [1, 3, 5, 7, 9, 10, 11]
+    assert history_rows.make_room(db, 0, gap_event)  # the next round begins at the oldest
+    assert seqs(db) == [1, 5, 9, 10, 11, 12]
+    assert gaps(db) == [
+        {"from": 2, "to": 4, "count": 2, "why": "outbox_full"},
+        {"from": 6, "to": 8, "count": 2, "why": "outbox_full"},
+        {"from": 3, "to": 7, "count": 2, "why": "outbox_full"},
+    ]
+
+
+def test_then_the_oldest_rows_and_every_number_that_is_gone_is_accounted_for(
+    db: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_rows, "DROP_AT_ONCE", 5)
+    monkeypatch.setattr(history_rows, "THIN_AT_ONCE", 100)
+    history_rows.append(db, [*[event()] * 12, *[window()] * 12])
+    while history_rows.make_room(db, 0, gap_event):
+        pass
+    left, newest = set(seqs(db)), history_rows.newest(db)
+    assert len(left) < 5
+    gone = set(range(1, newest + 1)) - left
+    told = [gap for gap in gaps(db) if gap["from"] in gone]
+    assert told
+    assert newest in left
+
+
+def test_a_copy_of_an_old_disk_numbers_what_the_centre_has_not_anew(db: Any) -> None:
+    history_rows.append(db, [event({"n": number}) for number in range(6)])
+    before = history_rows.epoch(db)
+    history_rows.acknowledge(db, 4, 0)
+    after = history_rows.new_epoch(db, 4)
+    assert after != before
+    rows = [json.loads(row.payload) for row in history_rows.following(db, 0, 10)]
+    assert [(row["seq"], row["detail"]["n"], row["epoch"]) for row in rows] == [(1, 4, after), (2, 5, after)]
+    assert (history_rows.newest(db), history_rows.acknowledged(db)) == (2, 0)
+    assert '"historical":false' in history_rows.following(db, 0, 1)[0].payload

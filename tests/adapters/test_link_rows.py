@@ -1,0 +1,217 @@
+"""The history's rows over a real broker: behind what is live, until the centre has them, whoever is away meanwhile."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from agent.adapters import connection
+from agent.adapters.mosquitto import Mosquitto
+from agent.adapters.mqtt_link import MqttLink
+from agent.adapters.twin import Twin
+from agent.core.contract import HistoryAck, encode
+from agent.core.events import DuplicateSeen, LinkDown, LinkRefused, LinkUp
+from agent.core.identity import BrokerSection
+from tests.adapters.test_mqtt_link import Events, lost, truth
+from tests.adapters.test_outbox import Box
+from tests.conftest import PATIENCE_S, wait_for
+from tests.faults.line import PUBACK, line
+
+ROOT = "diemcau/v1/nam-sach"
+
+
+class FakeCentre:
+    """Hears rows, and acknowledges them where it is told to."""
+
+    def __init__(self, port: int) -> None:
+        self.seqs: list[int] = []
+        self.topics: list[str] = []
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self.client.on_message = self._on_message
+        ready = threading.Event()
+        self.client.on_subscribe = lambda *_: ready.set()
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        self.client.subscribe(f"{ROOT}/#", qos=1)
+        assert ready.wait(PATIENCE_S)
+
+    def _on_message(self, _client: Any, _user: Any, message: mqtt.MQTTMessage) -> None:
+        self.topics.append(message.topic)
+        if "/history/" in message.topic and not message.topic.endswith("/ack"):
+            self.seqs.append(json.loads(message.payload)["seq"])
+
+    def say(self, ack: HistoryAck) -> None:
+        self.client.publish(f"{ROOT}/history/ack", encode(ack), qos=1, retain=True).wait_for_publish(PATIENCE_S)
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    made = Box(tmp_path / "agent.db", time.time())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+def connect(box: Box, events: Events) -> Iterator[Callable[..., MqttLink]]:
+    made: list[MqttLink] = []
+    numbers = iter(range(1, 1000))
+
+    def make(url: str, twin: Twin | None = None) -> MqttLink:
+        broker = BrokerSection(url=url)
+        made.append(
+            MqttLink(broker, "nam-sach", lambda: next(numbers), lost, (), events.put, outbox=box.out, twin=twin)
+        )
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for link in made:
+        link.close()
+
+
+@pytest.fixture
+def centre(broker: Mosquitto) -> Iterator[FakeCentre]:
+    made = FakeCentre(broker.port)
+    yield made
+    made.close()
+
+
+def test_rows_come_in_order_and_stay_until_the_centre_has_them(
+    broker: Mosquitto, box: Box, events: Events, connect: Callable[..., MqttLink], centre: FakeCentre
+) -> None:
+    box.write(500)
+    connect(broker.url)
+    events.wait(LinkUp)
+    wait_for(lambda: len(centre.seqs) == 500, "all rows")
+    assert centre.seqs == list(range(1, 501))
+    assert box.out.figures().rows == 500
+    centre.say(HistoryAck(epoch=box.epoch, upto=500))
+    wait_for(lambda: box.out.figures().rows == 0, "acknowledged")
+    box.write()
+    wait_for(lambda: centre.seqs[-1] == 501, "a new row at once")
+
+
+def test_a_broker_that_restarts_loses_nothing_and_what_is_missing_comes_again(
+    broker: Mosquitto, box: Box, events: Events, connect: Callable[..., MqttLink], centre: FakeCentre
+) -> None:
+    connect(broker.url)
+    events.wait(LinkUp)
+    box.write(50)
+    wait_for(lambda: len(centre.seqs) == 50, "all rows")
+    centre.say(HistoryAck(epoch=box.epoch, upto=40, missing=(7, 9)))
+    wait_for(lambda: centre.seqs[50:] == [7, 9], "those that are missing")
+    centre.close()
+    broker.kill()
+    box.write(10)
+    broker.start()
+    again = FakeCentre(broker.port)
+    try:
+        wait_for(lambda: len(again.seqs) >= 20, "rows after the outage")
+        assert set(range(41, 61)) <= set(again.seqs)
+    finally:
+        again.close()
+
+
+def test_what_is_live_does_not_wait_for_a_backlog(
+    broker: Mosquitto, box: Box, events: Events, connect: Callable[..., MqttLink], centre: FakeCentre
+) -> None:
+    for _ in range(10):
+        box.write(1000)
+    link = connect(broker.url)
+    events.wait(LinkUp)
+    link.publish("simulated/truth", truth(7))
+    wait_for(lambda: any(topic.endswith("truth") for topic in centre.topics), "the live value")
+    before = sum("/history/" in topic for topic in centre.topics[: centre.topics.index(f"{ROOT}/simulated/truth")])
+    assert before < 2000
+    wait_for(lambda: len(set(centre.seqs)) == 10_000, "the backlog")
+
+
+def test_without_anybody_who_listens_rows_are_not_poured_out(
+    broker: Mosquitto, box: Box, events: Events, connect: Callable[..., MqttLink]
+) -> None:
+    box.write(500)
+    connect(broker.url)
+    events.wait(LinkUp)
+    time.sleep(0.5)
+    assert box.out.figures().rows == 500
+    assert box.take() == []  # it waits, and asks with one now and then
+
+
+def test_a_row_that_the_broker_refuses_is_told_once_and_kept(
+    tmp_path: Path, mosquitto_program: str, box: Box, events: Events, connect: Callable[..., MqttLink]
+) -> None:
+    rights = tmp_path / "rights"
+    rights.write_text(f"topic read diemcau/#\ntopic write {ROOT}/status\n")
+    rights.chmod(0o600)
+    (tmp_path / "strict").mkdir()
+    broker = Mosquitto(tmp_path / "strict", extra=f"allow_anonymous true\nacl_file {rights}")
+    broker.start()
+    try:
+        box.write(20)
+        connect(broker.url)
+        refused = events.wait(LinkRefused)
+        assert refused.what.startswith("history/event: ")
+        assert "Not authorized" in refused.what
+        assert box.out.figures().rows == 20
+    finally:
+        broker.close()
+
+
+def test_a_broker_that_acknowledges_nothing_is_left(
+    monkeypatch: pytest.MonkeyPatch, broker: Mosquitto, events: Events, connect: Callable[..., MqttLink]
+) -> None:
+    """It answers CONNECT, SUBSCRIBE and PING, and swallows what is published, as a half-dead one does."""
+    monkeypatch.setattr(connection, "UNANSWERED_S", 0.5)
+    with line(broker.port) as swallowing:
+        swallowing.eats = frozenset({PUBACK})
+        link = connect(swallowing.url)
+        events.wait(LinkUp)
+        link.publish("simulated/truth", truth(1))
+        down = events.wait(LinkDown)
+        assert "acknowledged nothing" in down.reason
+
+
+def test_two_boxes_with_one_name_are_told_and_both_back_off(
+    broker: Mosquitto, box: Box, events: Events, connect: Callable[..., MqttLink]
+) -> None:
+    connect(broker.url, Twin("b1", "s1"))
+    events.wait(LinkUp)
+    other = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="nam-sach", protocol=mqtt.MQTTv5)
+    other.connect("127.0.0.1", broker.port)
+    other.loop_start()
+    try:
+        why = events.wait(DuplicateSeen).why  # an older mosquitto says nothing and only closes
+        assert "0x8E" in why or "closed 3 connections" in why
+        time.sleep(3)
+        assert events.has_none_of(LinkUp)
+    finally:
+        other.disconnect()
+        other.loop_stop()
+
+
+def test_another_box_that_speaks_as_this_site_is_heard_and_our_own_words_are_not(
+    broker: Mosquitto, box: Box, events: Events, connect: Callable[..., MqttLink], centre: FakeCentre
+) -> None:
+    link = connect(broker.url, Twin("b1", "s1"))
+    events.wait(LinkUp)
+    link.publish("status", lost(1).model_copy(update={"state": "running", "boot_id": "b1", "session": "s1"}))
+    time.sleep(0.5)
+    assert events.has_none_of(DuplicateSeen)
+    stranger = lost(1).model_copy(update={"state": "running", "boot_id": "b2"})
+    centre.client.publish(f"{ROOT}/status", encode(stranger), qos=1, retain=True)
+    assert "boot b2" in events.wait(DuplicateSeen).why

@@ -1,0 +1,236 @@
+"""agent/adapters/outbox.py: rows wait on disk for the centre's word, whatever happens to the process and the disk."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.adapters import history_rows, outbox
+from agent.adapters.agent_db import AgentDb
+from agent.adapters.outbox import Outbox
+from agent.core.commands import Keep
+from agent.core.config import ReportingSection
+from agent.core.contract import HistoryAck, encode
+from tests.adapters.test_history_rows import AT, event, gap_event, window
+from tests.conftest import wait_for
+
+MakeBox = Callable[..., "Box"]
+
+
+class Box:
+    """A database and its outbox, as an agent has them."""
+
+    def __init__(self, path: Path, now_s: float, **reporting: Any) -> None:
+        self.db = AgentDb(path)
+        self.db.start()
+        self.synced = True
+        self.now_s = now_s
+        self.out = Outbox(self.db, ReportingSection(**reporting), gap_event, lambda: (self.now_s, self.synced))
+        self.out.start()
+        self.out.connected()
+
+    def write(self, count: int = 1) -> None:
+        assert self.db.keep(Keep(tuple(event() for _ in range(count))))
+
+    def take(self, most: int = 1000) -> list[int]:
+        return [row.seq for row in self.out.take(most)]
+
+    @property
+    def epoch(self) -> str:
+        return str(self.db.write(history_rows.epoch))
+
+    def ack(self, upto: int, missing: tuple[int, ...] = (), resend_from: int | None = None) -> None:
+        self.out.heard(encode(HistoryAck(epoch=self.epoch, upto=upto, missing=missing, resend_from=resend_from)))
+
+    def close(self) -> None:
+        self.out.close()
+        self.db.close()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[MakeBox]:
+    made: list[Box] = []
+
+    def make(now_s: float = AT.timestamp(), **reporting: Any) -> Box:
+        made.append(Box(tmp_path / "agent.db", now_s, **reporting))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def test_rows_wait_for_the_centre_over_a_restart_and_go_once_it_has_them(box: MakeBox) -> None:
+    first = box()
+    first.write(5)
+    assert first.take() == [1, 2, 3, 4, 5]
+    first.ack(3)
+    first.close()
+    again = box()
+    assert again.take() == [4, 5]
+    again.ack(5)
+    assert again.take() == []
+    assert (again.out.figures().rows, again.out.figures().oldest_s) == (0, None)
+
+
+def test_after_a_kill_what_was_not_written_down_is_sent_once_more_and_nothing_is_lost(box: MakeBox) -> None:
+    first = box()
+    first.write(5)
+    first.take()
+    first.ack(5)
+    again = box()  # the first one was never closed
+    assert again.take() == [1, 2, 3, 4, 5]
+
+
+def test_a_row_wakes_whoever_sends_and_its_payload_is_as_it_was_made(box: MakeBox) -> None:
+    site = box()
+    woken = threading.Event()
+    site.out.on_row = woken.set
+    site.write()
+    assert woken.is_set()
+    (row,) = site.out.take(10)
+    said = json.loads(row.raw)
+    assert (row.topic, said["seq"], said["epoch"], said["historical"]) == ("history/event", 1, site.epoch, False)
+
+
+def test_what_is_sent_more_than_a_heartbeat_late_says_so(box: MakeBox) -> None:
+    site = box(now_s=AT.timestamp() + 31, heartbeat_s=30)
+    site.write()
+    assert json.loads(site.out.take(1)[0].raw)["historical"] is True
+    assert site.out.figures().oldest_s == 31
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"{", b"[]", b"null", b'{"epoch": "e"}', b'{"epoch": "e", "upto": -1}', b'{"epoch": "e", "upto": 1e400}',
+     b'{"epoch": "e", "upto": 99999999999999999999}', b"\xff\xfe", b"\xef\xbb\xbf{}", b"[" * 100_000, b"\0" * 70_000,
+     b'{"epoch": "e", "upto": 1, "missing": ' + json.dumps(list(range(1, 200))).encode() + b"}"],
+)  # fmt: skip
+def test_an_acknowledgement_that_is_none_is_logged_and_changes_nothing(
+    box: MakeBox, caplog: pytest.LogCaptureFixture, raw: bytes
+) -> None:
+    site = box()
+    site.write(3)
+    site.take()
+    with caplog.at_level(logging.WARNING, "diemcau.outbox"):
+        site.out.heard(raw)
+    assert caplog.text.count("history/ack: refused") == 1
+    assert site.out.figures().rows == 3
+
+
+def test_a_number_that_is_not_kept_any_more_is_said_to_be_gone(box: MakeBox) -> None:
+    site = box()
+    site.write(5)
+    site.take()
+    site.db.write(lambda db: db.execute("DELETE FROM row WHERE seq IN (2, 3)").rowcount)
+    site.ack(5, (2, 3, 4))
+    assert site.take() == [4]
+    rows = site.out.take(10)
+    assert [json.loads(row.raw)["detail"] for row in rows] == [
+        {"from": seq, "to": seq, "count": 1, "why": "not_kept"} for seq in (2, 3)
+    ]
+    site.ack(7, (4,))  # the centre has read what is gone
+    assert (site.take(), site.out.figures().rows) == ([], 1)
+
+
+def test_a_disk_that_is_an_old_copy_begins_a_new_epoch_and_loses_nothing(box: MakeBox) -> None:
+    site = box()
+    site.write(4)
+    site.take()
+    site.ack(2)
+    before = site.epoch
+    site.ack(9)  # rows that this disk never had
+    assert site.epoch != before
+    rows = [json.loads(row.raw) for row in site.out.take(10)]
+    assert [row["seq"] for row in rows] == [1, 2, 3, 4, 5]
+    assert rows[-1]["detail"] == {"from": 5, "to": 9, "count": 0, "why": "disk_went_back"}
+    assert {row["epoch"] for row in rows} == {site.epoch}
+
+
+def test_without_a_centre_the_brokers_word_is_enough_in_the_rows_order(box: MakeBox) -> None:
+    site = box(acknowledge="broker")
+    site.write(4)
+    assert site.take() == [1, 2, 3, 4]
+    for seq in (1, 3, 4):
+        site.out.passed_on(seq)
+    assert site.out.figures().rows == 3  # the second one may have been refused
+    site.out.passed_on(2)
+    assert site.out.figures().rows == 0
+
+
+def test_with_a_centre_the_brokers_word_is_not(box: MakeBox) -> None:
+    site = box()
+    site.write(2)
+    for seq in site.take():
+        site.out.passed_on(seq)
+    assert site.out.figures().rows == 2
+
+
+def test_where_nobody_listens_rows_stay(box: MakeBox) -> None:
+    site = box()
+    site.write(3)
+    site.take()
+    site.out.not_taken()
+    assert site.take() == []
+    assert site.out.figures().rows == 3
+    deadline_s = site.out.deadline_s()
+    assert deadline_s is not None
+    assert 0 < deadline_s - time.monotonic() <= 60
+
+
+def test_acknowledgements_are_written_down_now_and_then_and_old_rows_go(
+    box: MakeBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(outbox, "WRITE_DOWN_EVERY_S", 0.05)
+    site = box(keep_days=1)
+    site.write(3)
+    site.take()
+    site.ack(3)
+    wait_for(lambda: site.db.read(history_rows.acknowledged, 0) == 3, "written down")
+    assert site.db.read(lambda db: len(history_rows.following(db, 0, 10)), 0) == 3
+    site.synced = False  # a clock that nobody has set must not let anything go
+    site.now_s += 2 * 86_400
+    site.write()
+    site.take()
+    site.ack(4)
+    wait_for(lambda: site.db.read(history_rows.acknowledged, 0) == 4, "written down")
+    assert site.db.read(lambda db: len(history_rows.following(db, 0, 10)), 0) == 4
+    site.synced = True
+    site.write()
+    site.take()
+    site.ack(5)
+    wait_for(lambda: site.db.read(history_rows.acknowledged, 0) == 5, "written down")
+    assert [row.seq for row in site.db.read(lambda db: history_rows.following(db, 0, 10), [])] == [4, 5]
+
+
+def test_past_its_size_rows_are_thinned_and_counted_as_lost(box: MakeBox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "LOOK_EVERY_S", 0.02)
+    site = box(outbox_max_bytes=1_048_576)
+    for _ in range(60):
+        assert site.db.keep(Keep(tuple(window(value) for value in range(100))))
+    wait_for(lambda: site.db.read(history_rows.used_bytes, 10**9) <= 1_048_576, "room")
+    lost = site.out.figures().lost
+    assert lost >= 2000
+    rows = site.db.read(lambda db: history_rows.following(db, 0, 10**6), [])
+    told = [json.loads(row.payload)["detail"]["count"] for row in rows if "outbox.gap" in row.payload]
+    assert sum(told) == lost
+    assert len(rows) == 6000 + len(told) - lost
+
+
+def test_a_database_that_begins_anew_while_it_runs_is_noticed(box: MakeBox) -> None:
+    site = box()
+    site.write(3)
+    assert site.take() == [1, 2, 3]
+    before = site.epoch
+    site.db.write(lambda db: db.execute("ALTER TABLE row RENAME TO gone") and None)
+    for _ in range(3):
+        assert not site.db.keep(Keep((event(),)))
+    site.write(2)
+    assert site.epoch != before
+    assert site.take() == [1, 2]
