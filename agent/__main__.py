@@ -38,6 +38,7 @@ class Commands(click.Group):
         "drill": "agent.console.drill",
         "identify": "agent.console.power_commands",
         "power": "agent.console.power_commands",
+        "record": "agent.console.record",
         "recount": "agent.console.site_commands",
         "watch": "agent.console.cli",
     }

@@ -353,7 +353,7 @@ def _answering(db: AgentDb, link: Link | None) -> dict[type, Handler]:
 
     handlers: dict[type, Callable[[Any], Event | None]] = {
         KeepResult: keep,
-        Keep: lambda command: Kept(db.keep(command)),
+        Keep: lambda command: Kept(db.keep(command), survives=not db.is_volatile),
         Send: send,
     }
     return handlers

@@ -20,6 +20,7 @@ user {user}
 persistence false
 max_packet_size 131072
 max_queued_messages 10000
+max_inflight_messages 2000
 {extra}
 """
 ANYBODY = "allow_anonymous true"  # on loopback, for one run

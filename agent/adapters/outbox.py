@@ -16,13 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from agent.adapters import delivery as core
 from agent.adapters import history_rows
 from agent.adapters.agent_db import AgentDb
+from agent.adapters.delivery import Delivery
 from agent.adapters.history_rows import Gap, GapEvent, StoredRow
-from agent.adapters import delivery as core
 from agent.core.config import ReportingSection
 from agent.core.contract import HistoryAck, HistoryEvent, decode
-from agent.adapters.delivery import Delivery
 
 log = logging.getLogger("diemcau.outbox")
 

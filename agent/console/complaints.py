@@ -6,11 +6,12 @@ shall see at once whether the typing, a file, the broker or this machine is to b
 
 import click
 
-from agent.core.errors import AgentError, ConfigError, LinkError, RunningError
+from agent.core.errors import AgentError, ConfigError, LinkError, RunningError, StoreError
 
 # What site staff and the centre meet. Counting a file and the demo are for who builds and tries this, in English.
 KINDS: tuple[tuple[type[AgentError], str], ...] = (
     (ConfigError, "tệp cấu hình chưa đúng"),
+    (StoreError, "không dùng được cơ sở dữ liệu"),
     (RunningError, "đã có chương trình khác đang chạy với thư mục này"),
     (LinkError, "không dùng được máy chủ (broker)"),
 )

@@ -5,8 +5,9 @@ and said so (``outbox.gap``). Only the site knows which numbers those are; the c
 and believes that those it lacks are they once it lacks no more than that.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from agent.core.contract import MISSING_MAX, HistoryAck
 
@@ -50,21 +51,22 @@ def progress(upto: int, here: Sequence[int], gone: Iterable[GoneRange], wanted: 
     return Progress(max(newest, wanted), newest)
 
 
-def ack(epoch: str, state: Progress, told: int, may_name_holes: bool) -> HistoryAck:
-    """What to say to the site.
+def ack(epoch: str, state: Progress, told: int, old: Container[int]) -> HistoryAck | None:
+    """What to say to the site; None: nothing that it would listen to.
 
     Args:
         epoch: The site's.
         state: How far it is.
         told: What the site was told before: a lower number means nothing to it.
-        may_name_holes: They have been holes for a while, so they are not on their way.
+        old: Holes that have been there for a while, so they are not on their way.
     """
-    if not state.holes or (not may_name_holes and state.upto >= told):
-        return HistoryAck(epoch=epoch, upto=state.upto, missing=())
-    if not state.more and may_name_holes:
-        upto = max(state.newest, told)
-        return HistoryAck(epoch=epoch, upto=upto, missing=state.holes)
-    return HistoryAck(epoch=epoch, upto=state.upto, missing=(), resend_from=state.upto + 1)
+    named = tuple(takewhile(lambda seq: seq in old, state.holes))
+    if state.more and len(named) > MISSING_MAX:
+        return HistoryAck(epoch=epoch, upto=state.upto, missing=(), resend_from=state.upto + 1)
+    young = next((seq for seq in state.holes if seq not in old), None)
+    # With no young hole all that is here may be acknowledged, and what the site was told before with it.
+    upto = young - 1 if young is not None else max(state.newest, told)
+    return None if upto < told else HistoryAck(epoch=epoch, upto=upto, missing=named)
 
 
 def _lacking(upto: int, here: Sequence[int], end: int) -> list[range]:

@@ -5,7 +5,6 @@ best time that is known: a row from before the site's clock was set is dated ane
 boot tells when that was.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -115,6 +114,17 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    @property
+    def file(self) -> str | None:
+        """SQLite's file; None: it is no file."""
+        is_file = self._engine.dialect.name == "sqlite" and self._engine.url.database not in (None, "", ":memory:")
+        return self._engine.url.database if is_file else None
 
     def start(self) -> None:
         """Make the tables that are not there. Raises sqlalchemy.exc.SQLAlchemyError."""
@@ -265,8 +275,3 @@ def _date_anew(db: Connection, site: str, boot_id: str, began_s: float) -> None:
     moved = {"at_s": began_s + ROW.c.uptime_s, "from_s": ROW.c.from_s + late_s, "to_s": ROW.c.to_s + late_s}
     mine = (ROW.c.site == site, ROW.c.boot_id == boot_id, ROW.c.clock == "unsynced")
     db.execute(ROW.update().where(*mine).values(**moved))
-
-
-def text_of(raw: bytes) -> str:
-    """The JSON of a payload without letters that a database refuses."""
-    return json.dumps(json.loads(raw), ensure_ascii=False, separators=(",", ":")).replace("\\u0000", "")

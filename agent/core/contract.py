@@ -244,11 +244,11 @@ class HistoryHeadcount(HistoryRow):
 
     from_: Moment = Field(alias="from")
     to: Moment
-    value: int | None = Field(ge=0)
-    min: int | None = Field(ge=0)
-    max: int | None = Field(ge=0)
+    value: int | None = Field(ge=0, le=PEOPLE_MAX)
+    min: int | None = Field(ge=0, le=PEOPLE_MAX)
+    max: int | None = Field(ge=0, le=PEOPLE_MAX)
     people_minutes: float = Field(ge=0)
-    samples: int = Field(ge=0)
+    samples: int = Field(ge=0, le=SEQ_MAX)
     unknown_s: float = Field(ge=0)
     unknown_reasons: dict[str, float] = {}
     conference: str | None = Field(default=None, max_length=64)

@@ -7,6 +7,7 @@
     ├── RelayError            a relay's pin could not be driven: that load's real state is unknown
     ├── LinkError             the broker cannot be used (refused, unreachable, wrong certificate)
     ├── RunningError          another agent runs with this state folder
+    ├── StoreError            the centre's database cannot be used
     ├── EyeError              nothing can be counted: no model, no camera, no picture
     └── DemoError             the demo cannot be set up on this machine
 
@@ -56,6 +57,10 @@ class LinkError(AgentError):
     def __init__(self, sentence: str, vietnamese: str = "") -> None:
         self.vietnamese = vietnamese
         super().__init__(sentence)
+
+
+class StoreError(AgentError):
+    """The centre's database cannot be used."""
 
 
 class RunningError(AgentError):

@@ -297,9 +297,10 @@ class ResultKept:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The newest ``Keep`` is on disk, or could not be written."""
+    """The newest ``Keep`` is written, or could not be. ``survives``: on a disk, and no power cut takes it."""
 
     is_on_disk: bool
+    survives: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Keeper:
     """``facts`` are those that are on disk; ``held`` are rows of the history that are not yet; ``order`` is under way.
 
     ``again_s`` is when a disk that failed is tried again, ``plan_s`` when the plan may be written again, ``deadline_s``
-    when there will be something to write (monotonic).
+    when there will be something to write (monotonic). ``survives``: what was written last is on a disk.
     """
 
     facts: dict[str, str] = field(default_factory=dict)
@@ -33,6 +33,12 @@ class Keeper:
     again_s: float | None = None
     plan_s: float = 0.0
     deadline_s: float | None = None
+    survives: bool = True
+
+    @property
+    def forgets(self) -> bool:
+        """What must survive a power cut does not."""
+        return self.again_s is not None or not self.survives
 
 
 def keep(
@@ -59,12 +65,14 @@ def keep(
     return replace(keeper, order=order, plan_s=plan_s, deadline_s=None), [order]
 
 
-def answered(keeper: Keeper, is_on_disk: bool, now_s: float) -> Keeper:
+def answered(keeper: Keeper, is_on_disk: bool, now_s: float, survives: bool = True) -> Keeper:
     """The disk has answered the order that was under way."""
-    if keeper.order is None:
+    order = keeper.order
+    if order is None:
         return keeper
+    keeper = replace(keeper, survives=survives)
     if not is_on_disk:
         return replace(keeper, order=None, again_s=now_s + AGAIN_S)
-    written = keeper.order.rows
+    written = order.rows
     held = tuple(row for row in keeper.held if not any(row is each for each in written))
-    return replace(keeper, facts={**keeper.facts, **keeper.order.facts}, held=held, order=None, again_s=None)
+    return replace(keeper, facts={**keeper.facts, **order.facts}, held=held, order=None, again_s=None)

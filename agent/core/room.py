@@ -235,8 +235,8 @@ def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
         case DuplicateSeen(why=why):
             note = NoteEvent("site.duplicate", "fault", None, {"why": why})
             return room, [Log("error", f"link: two boxes claim to be {self.site}: {why}"), note]
-        case Kept(is_on_disk=is_on_disk):
-            return replace(room, keeper=keeping.answered(room.keeper, is_on_disk, now.mono_s)), []
+        case Kept(is_on_disk=is_on_disk, survives=survives):
+            return replace(room, keeper=keeping.answered(room.keeper, is_on_disk, now.mono_s, survives)), []
         case HealthRead(figures=figures):
             return replace(room, health=figures), []
         case MessageReceived(topic=topic) if not actions.is_command(topic, self.site):
@@ -342,7 +342,7 @@ def _check(room: Room, count_reason: str | None, now: Now, self: Self) -> tuple[
         busy=room.busy,
         blind=room.blind,
         on_fallback=on_fallback,
-        forgets=room.keeper.again_s is not None,
+        forgets=room.keeper.forgets,
     )
     after = readiness.handle(room.readiness, checkup.findings(facts, self.config, now.mono_s), now.mono_s)
     return replace(room, readiness=after), reports.device_moved(room.readiness, after, room.power)

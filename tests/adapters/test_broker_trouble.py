@@ -6,7 +6,7 @@ import pytest
 
 from agent.adapters.broker_trouble import TLS, trouble
 from agent.adapters.mosquitto import Mosquitto, free_port
-from agent.adapters.mqtt_link import new_client
+from agent.adapters.mqtt_client import new_client
 from agent.core.identity import BrokerSection
 from tests.adapters.pki import Authority, broker_of
 from tests.adapters.test_broker_check import SITE, ca, serve

@@ -1,6 +1,7 @@
 """agent/core/windows.py: rows of the history weigh each value with the time that it stood."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def test_of_two_values_that_stood_equally_long_the_higher_counts() -> None:
 def test_a_window_ends_by_the_clock_and_the_next_one_begins_where_it_ended() -> None:
     rows = played([(at_s, 5) for at_s in range(0, 150, 10)], 150)
     assert [(row.to - row.from_).total_seconds() for row in rows] == [60, 60, 30]
-    assert all(row.to == following.from_ for row, following in zip(rows, rows[1:], strict=False))
+    assert all(row.to == following.from_ for row, following in pairwise(rows))
 
 
 def test_another_conference_and_a_room_that_goes_off_end_it_early() -> None:

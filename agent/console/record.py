@@ -1,0 +1,82 @@
+"""``diemcau record``: the command."""
+
+import logging
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.console.options import CENTRE, broker_of
+
+if TYPE_CHECKING:
+    from agent.console.store import Store
+
+DATABASE = "sqlite:////var/lib/diemcau/centre.db"
+
+
+@click.command()
+@click.option("--broker", default=None, metavar="URL", help="Address of the broker; plain for this machine only.")
+@click.option(
+    "--centre", default=CENTRE, show_default=True, help="File with broker, ca, certificate, key and database."
+)
+@click.option(
+    "--database", default=None, metavar="URL", help=f"Where to write.  [default: the file's, else {DATABASE}]"
+)
+@click.option("--name", default=None, help="This recorder's name; several with different names share the load.  "
+              "[default: the host's]")  # fmt: skip
+def record(broker: str | None, centre: str, database: str | None, name: str | None) -> int:
+    """Ghi lại lịch sử các điểm cầu / write the history of all sites into the database, until SIGTERM."""
+    from agent.console.journal import set_up_logging
+    from agent.console.recorder import Recorder
+
+    set_up_logging()
+    store = opened(database or _database_of(broker, centre))
+    recorder = Recorder(broker_of(broker, centre), store, f"diemcau-recorder-{name or socket.gethostname()}"[:63])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: recorder.close())
+    try:
+        recorder.run()
+    finally:
+        store.close()
+    return 0
+
+
+def opened(url: str) -> "Store":
+    """The database, with its tables. Raises StoreError with one sentence, that shows no password."""
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+    from agent.console.store import Store
+    from agent.core.errors import StoreError
+
+    try:
+        store = Store(url)
+    except (ArgumentError, ImportError) as error:
+        raise StoreError(
+            "the database's URL cannot be used: it should look like sqlite:////var/lib/diemcau/centre.db or "
+            f"postgresql+psycopg://user@host/name ({type(error).__name__})"
+        ) from error
+    try:
+        if store.file is not None:
+            Path(store.file).parent.mkdir(parents=True, exist_ok=True)
+        store.start()
+    except (SQLAlchemyError, OSError) as error:
+        logging.getLogger("diemcau.recorder").debug("database", exc_info=error)
+        raise StoreError(f"the database {store.shown} cannot be opened: {_why(error)}") from error
+    return store
+
+
+def _database_of(broker: str | None, centre: str) -> str:
+    """The file's database; with a broker by its address alone there need be no file."""
+    from agent.adapters.config_store import load_centre
+    from agent.adapters.files import is_there
+
+    if broker and not is_there(Path(centre)):
+        return DATABASE
+    return load_centre(Path(centre)).database or DATABASE
+
+
+def _why(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().partition("\n")[0][:200]

@@ -1,0 +1,255 @@
+"""agent/console/recorder.py: from a real broker into a real database, and back to the site what is there."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from sqlalchemy.exc import OperationalError
+
+from agent.adapters.mosquitto import Mosquitto, free_port
+from agent.adapters.mqtt_client import guarded
+from agent.adapters.mqtt_link import MqttLink
+from agent.console import recorder as module
+from agent.console.recorder import Recorder
+from agent.console.store import Row, Store
+from agent.core.errors import LinkError
+from agent.core.events import LinkUp
+from agent.core.identity import BrokerSection, broker_at
+from tests.adapters.test_mqtt_link import Events, lost
+from tests.adapters.test_outbox import Box
+from tests.conftest import PATIENCE_S, wait_for
+from tests.console.test_cli import complaint, diemcau
+from tests.console.test_store import EPOCH, event, rows, window
+
+ROOT = "diemcau/v1/nam-sach"
+
+
+@contextmanager
+def recording(broker: Mosquitto, store: Store, name: str = "r1") -> Iterator[Recorder]:
+    recorder = Recorder(broker_at(broker.url), store, name)
+    thread = threading.Thread(target=recorder.run, daemon=True)
+    thread.start()
+    wait_for(lambda: recorder._client is not None, "the recorder listens")
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+class RawSite:
+    """Publishes rows as it is told, and hears what is acknowledged."""
+
+    def __init__(self, port: int) -> None:
+        self.acks: list[dict[str, Any]] = []
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self.client.on_message = guarded(lambda c, u, message: self.acks.append(json.loads(message.payload)))
+        ready = threading.Event()
+        self.client.on_subscribe = lambda *_: ready.set()
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        self.client.subscribe(f"{ROOT}/history/ack", qos=1)
+        assert ready.wait(PATIENCE_S)
+
+    def send(self, row: Row) -> None:
+        self.say(f"diemcau/v1/{row.site}/{row.topic}", row.raw.encode())
+
+    def say(self, full_topic: str, raw: bytes) -> None:
+        self.client.publish(full_topic, raw, qos=1).wait_for_publish(PATIENCE_S)
+
+    def told(self, **wanted: Any) -> bool:
+        return bool(self.acks) and all(self.acks[-1].get(name) == value for name, value in wanted.items())
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def site(broker: Mosquitto) -> Iterator[RawSite]:
+    made = RawSite(broker.port)
+    yield made
+    made.close()
+
+
+def test_rows_are_committed_and_then_acknowledged(broker: Mosquitto, store: Store, site: RawSite) -> None:
+    with recording(broker, store):
+        for row in (event(1), window(2), event(3)):
+            site.send(row)
+        wait_for(lambda: site.told(epoch=EPOCH, upto=3, missing=[]), "the acknowledgement")
+        assert [seq for (seq,) in rows(store, "seq")] == [1, 2, 3]
+        site.send(event(2))
+        site.send(event(4))
+        wait_for(lambda: site.told(upto=4), "the next one")
+    assert len(rows(store, "seq")) == 4
+
+
+def test_an_acknowledgement_is_kept_by_the_broker_and_comes_at_most_once_a_second(
+    broker: Mosquitto, store: Store, site: RawSite
+) -> None:
+    with recording(broker, store):
+        for seq in range(1, 201):
+            site.send(event(seq))
+        wait_for(lambda: site.told(upto=200), "all")
+        began_s = time.monotonic()
+        assert len(site.acks) <= 2 + (time.monotonic() - began_s) + len(site.acks) // 2
+    late = RawSite(broker.port)
+    try:
+        wait_for(lambda: late.told(upto=200), "what the broker has kept")
+    finally:
+        late.close()
+
+
+def test_holes_are_named_once_they_are_old(
+    broker: Mosquitto, store: Store, site: RawSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HOLE_AFTER_S", 1.5)
+    with recording(broker, store):
+        for seq in (1, 2, 5):
+            site.send(event(seq))
+        wait_for(lambda: site.told(upto=2, missing=[]), "what is there without holes")
+        wait_for(lambda: site.told(upto=5, missing=[3, 4]), "the holes by name")
+        site.send(event(3))
+        wait_for(lambda: site.told(upto=5, missing=[4]), "one of them filled")
+        site.send(event(6, kind="outbox.gap", detail={"from": 4, "to": 4, "count": 1, "why": "not_kept"}))
+        wait_for(lambda: site.told(upto=6, missing=[]), "the other one gone")
+
+
+def test_a_database_that_was_put_back_asks_for_its_rows_again(
+    broker: Mosquitto, tmp_path: Path, site: RawSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HOLE_AFTER_S", 1.0)
+    old, new = Store(f"sqlite:///{tmp_path}/old.db"), Store(f"sqlite:///{tmp_path}/new.db")
+    for each in (old, new):
+        each.start()
+        each.write([event(1), event(2)])
+    with recording(broker, new):
+        for seq in range(3, 301):
+            site.send(event(seq))
+        wait_for(lambda: site.told(upto=300), "all")
+    with recording(broker, old):
+        wait_for(lambda: site.told(upto=2, resend_from=3), "the wish for what is lost")
+        for seq in range(3, 301):
+            site.send(event(seq))
+        wait_for(lambda: site.told(upto=300, resend_from=None), "all again")
+    for each in (old, new):
+        each.close()
+
+
+def test_a_recorder_that_dies_before_the_commit_gets_the_rows_again(
+    broker: Mosquitto, store: Store, site: RawSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> Any:
+        raise OperationalError("INSERT", {}, Exception("no disk"))
+
+    real = store.write
+    monkeypatch.setattr(store, "write", refuse)
+    with recording(broker, store) as first:
+        site.send(event(1))
+        time.sleep(0.5)
+        assert (rows(store, "seq"), site.acks, first.counts["rows"]) == ([], [], 0)
+    monkeypatch.setattr(store, "write", real)
+    with recording(broker, store):
+        wait_for(lambda: site.told(upto=1), "the row that was never acknowledged to the broker")
+
+
+def test_a_database_that_comes_back_takes_what_waited(
+    broker: Mosquitto, store: Store, site: RawSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failures = store.write, iter(range(2))
+
+    def sometimes(given: Any) -> Any:
+        if next(failures, None) is not None:
+            raise OperationalError("INSERT", {}, Exception("the server is starting"))
+        return real(given)
+
+    monkeypatch.setattr(store, "write", sometimes)
+    with recording(broker, store):
+        site.send(event(1))
+        wait_for(lambda: site.told(upto=1), "the row")
+
+
+BAD = [
+    b"", b"{", b"null", b"[]", b"\xff\xfe", b"\xef\xbb\xbf{}", b"\0" * 100, b"[" * 100_000, b'{"at": NaN}',
+    b"x" * 70_000,
+    event(0).raw.encode(), event(7, epoch="").raw.encode(), event(7).raw.replace("power.changed", "\\u0000").encode(),
+    event(7).raw.replace('"seq":7', '"seq":99999999999999999999').encode(),
+    window(7).raw.replace('"value":7', '"value":99999999999').encode(),
+    event(7).raw.replace('"info"', '"terrible"').encode(), event(7).raw.replace('"seq":7', '"seq":"7"').encode(),
+]  # fmt: skip
+
+
+def test_what_is_no_row_is_refused_counted_and_holds_nothing_up(broker: Mosquitto, store: Store, site: RawSite) -> None:
+    with recording(broker, store) as recorder:
+        for raw in BAD:
+            site.say(f"{ROOT}/history/event" if b'"value"' not in raw else f"{ROOT}/history/headcount", raw)
+        site.say(f"{ROOT}/history/nonsense", b"{}")
+        for raw in BAD[:10]:
+            site.say(f"{ROOT}/history/ack", raw)
+        site.send(event(1))
+        wait_for(lambda: site.told(upto=1), "the good one")
+        assert [seq for (seq,) in rows(store, "seq")] == [1]
+        assert recorder.counts["refused"] == len(BAD)
+
+
+def test_two_recorders_share_the_load_and_the_key_judges(
+    broker: Mosquitto, store: Store, url: str, site: RawSite
+) -> None:
+    other = Store(url)
+    with recording(broker, store, "r1") as one, recording(broker, other, "r2") as two:
+        for seq in range(1, 101):
+            site.send(event(seq))
+        wait_for(lambda: site.told(upto=100, missing=[]), "all")
+        assert one.counts["rows"] + two.counts["rows"] >= 100
+        assert min(one.counts["rows"], two.counts["rows"]) > 0
+    assert len(rows(store, "seq")) == 100
+    other.close()
+
+
+def test_from_the_outbox_of_a_site_to_the_database_and_back(broker: Mosquitto, store: Store, tmp_path: Path) -> None:
+    box, events = Box(tmp_path / "agent.db", time.time()), Events()
+    numbers = iter(range(1, 100))
+    link = MqttLink(
+        BrokerSection(url=broker.url), "nam-sach", lambda: next(numbers), lost, (), events.put, outbox=box.out
+    )
+    box.write(1000)
+    link.start()
+    try:
+        events.wait(LinkUp)
+        with recording(broker, store, "r1"):
+            wait_for(lambda: box.out.figures().rows == 0, "all at the centre", 90)
+            box.write(10)
+            wait_for(lambda: box.out.figures().rows == 0, "new ones too")
+        box.write(10)
+        broker.kill()
+        broker.start()
+        with recording(broker, store, "r2"):
+            wait_for(lambda: box.out.figures().rows == 0, "after a broker that lost everything", 90)
+        assert [seq for (seq,) in rows(store, "seq")] == list(range(1, 1021))
+    finally:
+        link.close()
+        box.close()
+
+
+def test_a_broker_that_is_not_there_and_a_database_that_is_none_are_one_sentence(tmp_path: Path) -> None:
+    away = Recorder(broker_at(f"mqtt://127.0.0.1:{free_port()}"), Store(f"sqlite:///{tmp_path}/a.db"), "r")
+    with pytest.raises(LinkError, match="refuses connections"):
+        away.run()
+    for database, words in (
+        ("nonsense", "the database's URL cannot be used"),
+        (f"sqlite:///{tmp_path}", "cannot be opened"),
+        (f"postgresql+psycopg://user:geheim@127.0.0.1:{free_port()}/x", "cannot be opened"),
+    ):
+        told = diemcau("record", "--broker", "mqtt://localhost", "--database", database)
+        assert told.returncode == 1
+        assert words in complaint(told)
+        assert complaint(told).startswith("diemcau: không dùng được cơ sở dữ liệu / ")
+        assert "geheim" not in told.stderr
