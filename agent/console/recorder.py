@@ -188,8 +188,7 @@ class Recorder:
             except ValueError as error:
                 why = str(error)
             else:
-                is_numbered = isinstance(payload, HistoryRow) and payload.epoch and payload.seq
-                if is_numbered and NUL not in text:
+                if isinstance(payload, HistoryRow) and payload.epoch and payload.seq and NUL not in text:
                     return Row(site, name, payload, text, now_s)
                 why = "without epoch or number, or with a NUL"
         self._refused(came, why)
