@@ -1,0 +1,42 @@
+"""A process with a site's outbox and link that does nothing but write rows, and says which are on disk: to be killed.
+
+``python -m tests.faults.writing_site STATE URL``: each line on standard output is a number that was committed.
+"""
+
+import random
+import sys
+import time
+from pathlib import Path
+
+from agent.adapters.agent_db import AgentDb
+from agent.adapters.mqtt_link import MqttLink
+from agent.adapters.outbox import Outbox
+from agent.core.commands import Keep
+from agent.core.config import ReportingSection
+from agent.core.identity import BrokerSection
+from tests.adapters.test_history_rows import event, gap_event
+from tests.adapters.test_mqtt_link import lost
+
+
+def main(state: str, url: str) -> None:
+    """Write until killed."""
+    db = AgentDb(Path(state) / "agent.db")
+    db.start()
+    outbox = Outbox(db, ReportingSection(), gap_event)
+    outbox.start()
+
+    def told(newest: int) -> None:
+        before(newest)
+        print(newest, flush=True)
+
+    before, db.on_rows = db.on_rows, told
+    MqttLink(
+        BrokerSection(url=url), "nam-sach", db.next_connection, lost, (), lambda event: None, outbox=outbox
+    ).start()
+    while True:
+        db.keep(Keep(tuple(event() for _ in range(random.randint(1, 5))), {"power": f'"{time.time()}"'}))
+        time.sleep(random.uniform(0, 0.02))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
