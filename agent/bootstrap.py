@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent import __version__
+from agent.adapters.again import Again
 from agent.adapters.agent_db import AgentDb
 from agent.adapters.alive import Alive, alive_file
 from agent.adapters.config_store import Loaded, load_identity, load_room, read_document
@@ -36,6 +37,7 @@ from agent.core.commands import (
     Publish,
     ReadHealth,
     ReadRelays,
+    Restart,
     Send,
     SetRelay,
     ShowLed,
@@ -121,6 +123,8 @@ def run_agent(options: RunOptions) -> int:
         handlers = _handlers(self_, hardware, relays, link, inbox.put, loaded.spared_pins, parts)
         handlers |= _examining(host.PsutilHost(options.state), outbox)
         handlers |= _answering(db, link)
+        again = Again(inbox.put)
+        handlers[Restart] = again.ask
         if loaded.config.power.button.pin not in loaded.spared_pins:
             _open(parts, GpioButton(loaded.config.power.button, hardware.factory, inbox.put, hardware.debounce))
         _open(parts, NetworkProbes(loaded.config.checks, inbox.put))
@@ -146,6 +150,7 @@ def run_agent(options: RunOptions) -> int:
         _answer_fast()
         Runtime(self_, inbox, clock, handlers, went_round, _nap_s(service)).run(started)
         service.stopping()
+    again.begin(service)
     return 0
 
 

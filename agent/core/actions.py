@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core import aiming, commanding, headcount, memory, power_orders, recounts, reports
 from agent.core.commanding import Pending
-from agent.core.commands import Command, KeepResult, Log, Send
+from agent.core.commands import Command, KeepResult, Log, Restart, Send
 from agent.core.contract import (
     ALL_COMMAND,
     Aim,
@@ -51,6 +51,7 @@ class Deed:
     say_all: bool = False
     wish: Wish | None = None
     identify_s: float | None = None
+    restart: bool = False
 
 
 def is_command(topic: str, site: str) -> bool:
@@ -142,7 +143,7 @@ def _keep(room: "Room", order: CommandMessage, now: Now, self: Self) -> Step:
     )
     known, forget = commanding.remember(room.commanding, settled, now)
     new = None if deed.recount is None else recounts.add(room.recounts, deed.recount)
-    pending = Pending(settled, new, deed.say_all, deed.wish, deed.identify_s)
+    pending = Pending(settled, new, deed.say_all, deed.wish, deed.identify_s, deed.restart)
     room = replace(room, commanding=replace(known, pending=pending))
     instead_of = None if deed.instead_of is None else deed.instead_of.command
     said = Log("info", f"command: {order.action} {order.id} by {order.issued_by!r}")
@@ -159,7 +160,8 @@ def _kept(room: "Room", pending: Pending, is_on_disk: bool, now: Now, self: Self
         room = replace(room, recounts=pending.recounts)
     if pending.identify_s is not None:
         room = replace(room, identify_until_s=now.mono_s + pending.identify_s)
-    return Step(room, [_answer(pending.settled, now, self)], pending.say_all, pending.wish)
+    again: list[Command] = [Restart()] if pending.restart else []
+    return Step(room, [_answer(pending.settled, now, self), *again], pending.say_all, pending.wish)
 
 
 def _deed(order: CommandMessage, room: "Room", now: Now, self: Self) -> Deed:
@@ -170,6 +172,8 @@ def _deed(order: CommandMessage, room: "Room", now: Now, self: Self) -> Deed:
             return Deed(aiming.fitted(_geometry(room, self)).model_dump(mode="json", exclude_unset=True))
         case "report":
             return Deed({}, say_all=True)
+        case "restart":
+            return Deed({}, restart=True)
         case "identify":
             return Deed({}, identify_s=IdentifyArgs.model_validate(order.args).for_s)
         case "power" | "load":

@@ -31,8 +31,8 @@ ACTIONS: dict[str, type[Payload]] = {
     "recount": RecountArgs,
     "report": NoArgs,
     "aim": NoArgs,
+    "restart": NoArgs,
 }
-ACTIONS_TO_COME = {"restart"}  # the contract has it, this version refuses it
 ACTIONS_FOR_ALL = {"report"}
 
 # The contract's: a command without a message expiry is believed for so long.
@@ -52,13 +52,15 @@ LARGE_BYTES, LARGE_KEPT = 1024, 16
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A command that acts as soon as its result is on disk. ``recounts``: all of them with the new one; ``wish``: what
-    it wants of the room's power; ``identify_s``: for how long the lamp is to show which room this is."""
+    it wants of the room's power; ``identify_s``: for how long the lamp is to show which room this is; ``restart``: the
+    agent is to end and begin anew."""
 
     settled: Settled
     recounts: tuple[Recount, ...] | None = None
     say_all: bool = False
     wish: Wish | None = None
     identify_s: float | None = None
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,6 @@ def _refusal(reading: Reading, message: MessageReceived, now: Now, for_all: bool
         return "retained"
     if command is None:
         return f"malformed: {reading.why}"
-    if command.action in ACTIONS_TO_COME:
-        return "not_supported"
     if command.action not in ACTIONS:
         return "unknown_action"
     if for_all and command.action not in ACTIONS_FOR_ALL:

@@ -112,6 +112,11 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """End this agent in order, and have it begin anew. No relay moves for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadHealth:
     """Read the box's own figures. Answered by ``HealthRead``."""
 
@@ -136,5 +141,6 @@ Command = (
     | NoteEvent
     | Keep
     | ReadHealth
+    | Restart
     | Log
 )

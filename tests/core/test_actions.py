@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.core.commands import Command, KeepResult, Publish, Send, SetRelay
+from agent.core.commands import Command, KeepResult, Publish, Restart, Send, SetRelay
 from agent.core.contract import ALL_COMMAND
 from agent.core.events import LinkUp, Memory, MessageReceived, ResultKept, UsbChanged
 from tests.core.rig import CAMERA, Rig, frame, now_at, only, room_config, topics
@@ -233,3 +233,14 @@ def test_a_thousand_commands_at_once_are_each_answered_once_and_few_reach_the_di
     assert [each["id"] for each in site.answers] == [f"c-{number}" for number in range(1000)]
     assert len(site.rig.kept) < 100
     assert {each["reason"] for each in site.answers} == {None, "too_many"}
+
+
+def test_a_restart_is_ordered_once_its_result_is_on_disk_and_only_once() -> None:
+    site = Site()
+    commands = site.order("restart")
+    assert only(Restart, commands) == [Restart()]
+    assert site.answers == [done("c-1", {})]
+    assert only(SetRelay, commands) == []
+    again = site.after_a_restart()
+    assert only(Restart, again.order("restart")) == []
+    assert again.answers == [done("c-1", {})]

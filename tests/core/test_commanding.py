@@ -73,11 +73,6 @@ def test_fields_of_a_later_version_are_ignored_and_no_args_are_empty_ones(change
     assert reason(raw(**changes)) is None
 
 
-@pytest.mark.parametrize("action", ["restart"])
-def test_actions_that_come_later_are_refused_as_such(action: str) -> None:
-    assert reason(raw(action=action, args={"on": True})) == "not_supported"
-
-
 @pytest.mark.parametrize(
     ("changes", "why"),
     [

@@ -188,3 +188,19 @@ def test_a_thousand_commands_at_once_are_answered_and_the_agent_goes_on(centre: 
     assert psutil.Process(room.process.pid).memory_info().rss - before < 60_000_000
     centre.forget()
     assert centre.wait("/headcount", lambda d: d["value"] == 12, "still counting")["record"]["recounts"] >= 1
+
+
+def test_a_restart_from_afar_answers_first_and_begins_anew_with_the_same_state(
+    broker: Mosquitto, centre: Centre, site: MakeSite
+) -> None:
+    room = site(broker.url, [PRESS])
+    process = room.start()
+    first = centre.wait("/status", lambda d: d["state"] == "running", "running")
+    id_ = centre.send("restart")
+    assert centre.answer(id_)["state"] == "done"
+    second = centre.wait(
+        "/status", lambda d: d["state"] == "running" and d["session"] != first["session"], "running anew"
+    )
+    assert second["connection"] > first["connection"]
+    assert process.poll() is None  # the same process, so whoever started it still has it
+    assert [each["state"] for each in centre.answers(id_)] == ["done"]
