@@ -21,6 +21,7 @@ from agent import __version__
 from agent.adapters.again import Again
 from agent.adapters.agent_db import AgentDb
 from agent.adapters.alive import Alive, alive_file
+from agent.adapters.certificate_watch import CertificateWatch
 from agent.adapters.config_store import Loaded, load_identity, load_room, read_document
 from agent.adapters.history_rows import Gap
 from agent.adapters.kept_descriptors import KeptBySystemd
@@ -127,6 +128,7 @@ def run_agent(options: RunOptions) -> int:
         handlers[Restart] = again.ask
         if loaded.config.power.button.pin not in loaded.spared_pins:
             _open(parts, GpioButton(loaded.config.power.button, hardware.factory, inbox.put, hardware.debounce))
+        _open(parts, CertificateWatch(identity.broker.certificate if identity else "", inbox.put))
         _open(parts, NetworkProbes(loaded.config.checks, inbox.put))
         _open(parts, hardware.usb)
         _play(hardware, loaded.config, link, parts)

@@ -58,6 +58,7 @@ CORE_STANDARD |= {
 }  # urllib.parse: taking an address apart
 TOUCHING_CALLS = {"open", "now", "utcnow", "today", "read_text", "read_bytes", "write_text", "write_bytes", "urlopen"}
 
+FOR_THE_CENTRE = {"sqlalchemy", "cryptography"}
 SOURCES = sorted((*(ROOT / "agent").rglob("*.py"), *(ROOT / "hw").rglob("*.py")))
 
 
@@ -127,8 +128,8 @@ def test_adapters_take_words_from_the_core_and_never_a_machine(path: Path) -> No
             assert word in FOR_ADAPTERS, f"{path} imports the machine {imported}"
 
 
-def test_opencv_is_loaded_only_where_pictures_are() -> None:
-    """Starting the agent must not load OpenCV: its memory and its start belong to the eye."""
+def test_opencv_is_loaded_only_where_pictures_are_and_databases_only_at_the_centre() -> None:
+    """Starting the agent must not load OpenCV: its memory and its start belong to the eye. Nor what a centre needs."""
     loaded, waiting = set[str](), ["agent.__main__", "agent.bootstrap", "agent.console.cli", "hw.simulated.stage"]
     files = {module_of(path): path for path in SOURCES}
     while waiting:
@@ -138,6 +139,7 @@ def test_opencv_is_loaded_only_where_pictures_are() -> None:
         loaded.add(module)
         names = loaded_at_start(files[module])
         assert "cv2" not in names, f"{module} loads OpenCV into the agent's process"
+        assert not names & FOR_THE_CENTRE, f"{module} loads into the agent's process what only a centre needs"
         waiting += names | {name.rpartition(".")[0] for name in names}
 
 

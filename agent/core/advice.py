@@ -136,6 +136,22 @@ SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
         "Bộ đếm bị treo và tự chạy lại: chờ một phút; nếu còn treo thì rút camera ra cắm lại.",
         "Counting hung and starts again by itself: wait a minute; then unplug the camera and plug it in again.",
     ),
+    ("box.certificate", "expires_soon"): (
+        "Chứng chỉ của hộp hết hạn trong 30 ngày: báo trung tâm gia hạn.",
+        "This box's certificate ends within 30 days: tell the centre to renew it.",
+    ),
+    ("box.certificate", "expires_within_week"): (
+        "Chứng chỉ của hộp hết hạn trong tuần này: báo trung tâm gia hạn ngay.",
+        "This box's certificate ends within the week: tell the centre to renew it now.",
+    ),
+    ("box.certificate", "expires_within_day"): (
+        "Chứng chỉ của hộp hết hạn trong 24 giờ: gọi trung tâm gia hạn ngay.",
+        "This box's certificate ends within 24 hours: call the centre to renew it at once.",
+    ),
+    ("box.certificate", "expired"): (
+        "Chứng chỉ của hộp đã hết hạn, hộp sẽ không nối lại được: gọi trung tâm gia hạn.",
+        "This box's certificate has expired, so it cannot connect again: call the centre to renew it.",
+    ),
     ("box.clock", "clock_unsynced"): (
         "Đồng hồ chưa đồng bộ: kiểm tra đường truyền và máy chủ giờ (NTP).",
         "The clock is not synchronised: check the line and the time server (NTP).",

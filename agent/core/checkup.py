@@ -3,10 +3,11 @@ every room has. Raw: as of this moment, without damping (``core/readiness.py``).
 
 The names of the built-in ones have a dot, which no check of a config may have: ``room.power``, ``camera.picture``,
 ``camera.counting``, ``box.clock``, ``box.disk``, ``box.temperature``, ``box.supply``, ``box.memory``, ``box.files``,
-``box.usb``.
+``box.usb``, ``box.certificate``.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from agent.core.checks import Checks
@@ -24,6 +25,12 @@ DISK_LOW_BYTES, DISK_FULL_BYTES = 500_000_000, 50_000_000
 # "Frequency management and thermal control".
 HOT_C = 80.0
 MEMORY_LOW_SHARE = 0.1
+# FAULTS 35: three warnings, the nearest end first. The doctor's have the same words.
+CERTIFICATE_ENDS = (
+    (timedelta(days=1), "expires_within_day"),
+    (timedelta(days=7), "expires_within_week"),
+    (timedelta(days=30), "expires_soon"),
+)
 
 NETWORK_KINDS = ("tcp", "ping")
 # While the room is so, what gets its power from there may have none.
@@ -61,7 +68,8 @@ class Facts:
     """What the room knows of itself; ``count_reason`` is why the headcount is none, or in doubt.
 
     ``busy`` are checks of cameras that another program has, ``blind`` of those that give no picture; ``on_fallback``:
-    the spare camera counts; ``forgets``: what must survive a power cut cannot be written.
+    the spare camera counts; ``forgets``: what must survive a power cut cannot be written;
+    ``certificate_left`` is how long the box's certificate still holds, None where it has none or nobody can tell.
     """
 
     power: Power
@@ -74,6 +82,7 @@ class Facts:
     blind: frozenset[str] = frozenset()
     on_fallback: bool = False
     forgets: bool = False
+    certificate_left: timedelta | None = None
 
 
 def findings(facts: Facts, config: RoomConfig, now_s: float) -> tuple[Finding, ...]:
@@ -150,8 +159,9 @@ def _files(facts: Facts, config: RoomConfig) -> Finding:
 def _box(facts: Facts, config: RoomConfig) -> list[Finding]:
     """The box itself. As a rule optional: a hot box still carries the conference. What is not known is left out."""
     health = facts.health
+    found = [] if facts.certificate_left is None else [_certificate(facts.certificate_left)]
     clock = _optional("clock", "box", "clock_unsynced" if not facts.is_synced else None)
-    found = [clock, _files(facts, config)]
+    found += [clock, _files(facts, config)]
     if facts.forgets or health.get("disk_read_only") or health.get("disk_free_bytes") is not None:
         found.append(_disk(health, facts.forgets))
     if (temperature_c := health.get("temperature_c")) is not None:
@@ -165,6 +175,15 @@ def _box(facts: Facts, config: RoomConfig) -> list[Finding]:
     if facts.checks.keyboards is not None:
         found.append(_optional("usb", "box", "also_a_keyboard" if facts.checks.keyboards else None))
     return found
+
+
+def _certificate(left: timedelta) -> Finding:
+    """The link works until the last moment, and never again after it: so it warns early, and optional it stays."""
+    name = "box.certificate"
+    if left <= timedelta(0):
+        return Finding(name, name, "connect", False, "failed", "expired")
+    reason = next((word for within, word in CERTIFICATE_ENDS if left <= within), None)
+    return Finding(name, name, "connect", False, "warning" if reason else "ok", reason)
 
 
 def _disk(health: dict[str, Any], forgets: bool) -> Finding:

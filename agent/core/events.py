@@ -274,6 +274,13 @@ class DuplicateSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateSeen:
+    """When this box's certificate ends (UTC)."""
+
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MessageReceived:
     """A message on a subscribed topic, as it came.
 
@@ -331,6 +338,7 @@ Event = (
     | LinkDown
     | LinkRefused
     | DuplicateSeen
+    | CertificateSeen
     | MessageReceived
     | ResultKept
     | Kept

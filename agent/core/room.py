@@ -7,6 +7,7 @@ because a relay must not wait until sentences about it are made.
 """
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 
 from agent.core import (
@@ -33,6 +34,7 @@ from agent.core.commanding import Commanding
 from agent.core.commands import Command, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed
 from agent.core.contract import Conference, FromSite, Headcount, HistoryRow, decode, split_topic
 from agent.core.events import (
+    CertificateSeen,
     DuplicateSeen,
     Event,
     FrameSeen,
@@ -94,6 +96,7 @@ class Room:
     health: dict[str, float | int | bool | str | None] = field(default_factory=dict)
     connection: int = 0
     files_are_broken: bool = False
+    certificate_ends: datetime | None = None
     stopping: bool = False
     say_all: bool = False
     wake_s: float | None = None
@@ -225,6 +228,22 @@ def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
         case Stopping():
             run = None if room.run is None else replace(room.run, in_order=True)
             return replace(room, stopping=True, run=run), [Log("info", "stopping; no relay moves for it")]
+        case LinkUp() | LinkDown() | LinkRefused() | DuplicateSeen():
+            return _of_link(room, event, self.site)
+        case CertificateSeen(ends=ends):
+            return replace(room, certificate_ends=ends), []
+        case Kept(is_on_disk=is_on_disk, survives=survives):
+            return replace(room, keeper=keeping.answered(room.keeper, is_on_disk, now.mono_s, survives)), []
+        case HealthRead(figures=figures):
+            return replace(room, health=figures), []
+        case MessageReceived(topic=topic) if not actions.is_command(topic, self.site):
+            return _message(room, event, now, self.site)
+        case _:
+            return room, []
+
+
+def _of_link(room: Room, event: LinkUp | LinkDown | LinkRefused | DuplicateSeen, site: str) -> Result:
+    match event:
         case LinkUp(connection=connection):
             return replace(room, connection=connection), [Log("info", f"link: connected, number {connection}")]
         case LinkDown(reason=reason):
@@ -234,15 +253,7 @@ def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
             return room, [Log("error", f"link: the broker does not pass on {what}"), note]
         case DuplicateSeen(why=why):
             note = NoteEvent("site.duplicate", "fault", None, {"why": why})
-            return room, [Log("error", f"link: two boxes claim to be {self.site}: {why}"), note]
-        case Kept(is_on_disk=is_on_disk, survives=survives):
-            return replace(room, keeper=keeping.answered(room.keeper, is_on_disk, now.mono_s, survives)), []
-        case HealthRead(figures=figures):
-            return replace(room, health=figures), []
-        case MessageReceived(topic=topic) if not actions.is_command(topic, self.site):
-            return _message(room, event, now, self.site)
-        case _:
-            return room, []
+            return room, [Log("error", f"link: two boxes claim to be {site}: {why}"), note]
 
 
 def _begun(room: Room, started: Started, now: Now, self: Self) -> Result:
@@ -343,6 +354,7 @@ def _check(room: Room, count_reason: str | None, now: Now, self: Self) -> tuple[
         blind=room.blind,
         on_fallback=on_fallback,
         forgets=room.keeper.forgets,
+        certificate_left=None if room.certificate_ends is None or not now.synced else room.certificate_ends - now.utc,
     )
     after = readiness.handle(room.readiness, checkup.findings(facts, self.config, now.mono_s), now.mono_s)
     return replace(room, readiness=after), reports.device_moved(room.readiness, after, room.power)

@@ -1,6 +1,7 @@
 """agent/core/checkup.py: what each fact means for a room's fitness, as tables."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -230,6 +231,24 @@ def test_a_box_that_cannot_write_down_how_the_room_stands_says_so() -> None:
     (disk,) = (each for each in checkup.findings(facts, CONFIG, NOW_S) if each.name == "box.disk")
     assert (disk.state, disk.reason, disk.required) == ("failed", "not_stored", False)
     assert advice("box.disk", "not_stored", "vi")
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (31, ("ok", None)),
+        (29, ("warning", "expires_soon")),
+        (6, ("warning", "expires_within_week")),
+        (0.5, ("warning", "expires_within_day")),
+        (-1, ("failed", "expired")),
+    ],
+)
+def test_a_certificate_that_ends_is_told_in_time(days: float, expected: tuple[str, str | None]) -> None:
+    facts = Facts(ON, Checks(), None, {}, False, True, certificate_left=timedelta(days=days))
+    (found,) = (each for each in checkup.findings(facts, CONFIG, NOW_S) if each.name == "box.certificate")
+    assert (found.state, found.reason) == expected
+    assert not found.required
+    assert expected[1] is None or advice("box.certificate", expected[1], "vi")
 
 
 def test_a_box_that_may_not_ping_knows_nothing_of_the_device() -> None:
