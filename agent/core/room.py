@@ -20,10 +20,10 @@ from agent.core import (
     keeping,
     lamp,
     memory,
+    noting,
     power,
     readiness,
     reports,
-    restarts,
     restore,
     schedule,
     windows,
@@ -32,22 +32,15 @@ from agent.core.checks import Checks
 from agent.core.checkup import Facts
 from agent.core.commanding import Commanding
 from agent.core.commands import Command, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed
-from agent.core.contract import Conference, FromSite, Headcount, HistoryRow, decode, split_topic
+from agent.core.contract import Conference, FromSite, Headcount, HistoryRow
 from agent.core.events import (
-    CertificateSeen,
-    DuplicateSeen,
     Event,
     FrameSeen,
     HealthRead,
-    Kept,
-    LinkDown,
-    LinkRefused,
     LinkUp,
-    MessageReceived,
     Now,
     Recount,
     Started,
-    Stopping,
 )
 from agent.core.eye_watch import EyeWatch
 from agent.core.headcount import Estimator
@@ -55,7 +48,7 @@ from agent.core.keeping import Keeper
 from agent.core.power import Power, Wish
 from agent.core.readiness import Readiness
 from agent.core.reports import Reports, Self
-from agent.core.restarts import Run, Watchdog
+from agent.core.restarts import Run
 from agent.core.windows import Window
 
 # While the room is in one of these states people may be in it, and they are counted.
@@ -131,7 +124,7 @@ def handle(room: Room, event: Event, now: Now, self: Self) -> Result:
 
 def act(room: Room, event: Event, now: Now, self: Self) -> Result:
     """The machines' half: relays first. ``NoteEvent`` among the commands are for ``tell``. Pure; arguments as above."""
-    room, remarks = _noted(room, event, now, self)
+    room, remarks = noting.handle(room, event, now, self)
     if room.identify_until_s is not None and now.mono_s >= room.identify_until_s:
         room = replace(room, identify_until_s=None)
     asked = actions.handle(room, event, now, self)
@@ -215,74 +208,6 @@ def _by_schedule(room: Room, moves: list[Command], now: Now, self: Self) -> Resu
     said = Log("info", f"power: coming up for conference {wish.who!r}")
     machine, more = power.wish(room.power, wish, now.mono_s, self.config.power)
     return replace(room, power=machine), [*moves, said, *more]
-
-
-def _noted(room: Room, event: Event, now: Now, self: Self) -> Result:
-    match event:
-        case Started(problems=problems, memory=kept):
-            remarks: list[Command] = [Log("error", f"{problem}") for problem in problems]
-            room = replace(room, conference=memory.conference_of(kept.facts), keeper=Keeper(dict(kept.facts)))
-            room = replace(room, scheduled=memory.scheduled_of(kept.facts), told=memory.told_of(kept.facts))
-            room, why = _begun(room, event, now, self)
-            return replace(room, files_are_broken=bool(problems)), [*remarks, *why]
-        case Stopping():
-            run = None if room.run is None else replace(room.run, in_order=True)
-            return replace(room, stopping=True, run=run), [Log("info", "stopping; no relay moves for it")]
-        case LinkUp() | LinkDown() | LinkRefused() | DuplicateSeen():
-            return _of_link(room, event, self.site)
-        case CertificateSeen(ends=ends):
-            return replace(room, certificate_ends=ends), []
-        case Kept(is_on_disk=is_on_disk, survives=survives):
-            return replace(room, keeper=keeping.answered(room.keeper, is_on_disk, now.mono_s, survives)), []
-        case HealthRead(figures=figures):
-            return replace(room, health=figures), []
-        case MessageReceived(topic=topic) if not actions.is_command(topic, self.site):
-            return _message(room, event, now, self.site)
-        case _:
-            return room, []
-
-
-def _of_link(room: Room, event: LinkUp | LinkDown | LinkRefused | DuplicateSeen, site: str) -> Result:
-    match event:
-        case LinkUp(connection=connection):
-            return replace(room, connection=connection), [Log("info", f"link: connected, number {connection}")]
-        case LinkDown(reason=reason):
-            return room, [Log("warning", f"link: {reason}")]
-        case LinkRefused(what=what):
-            note = NoteEvent("link.refused", "fault", None, {"what": what})
-            return room, [Log("error", f"link: the broker does not pass on {what}"), note]
-        case DuplicateSeen(why=why):
-            note = NoteEvent("site.duplicate", "fault", None, {"why": why})
-            return room, [Log("error", f"link: two boxes claim to be {site}: {why}"), note]
-
-
-def _begun(room: Room, started: Started, now: Now, self: Self) -> Result:
-    """Count why the run before this one ended."""
-    facts = started.memory.facts
-    run = Run(self.boot_id, self.version)
-    watchdog = None if started.watchdog_s is None else Watchdog(started.watchdog_s)
-    cause = restarts.cause(memory.run_of(facts), run, now.mono_s, started.alive_s, watchdog)
-    counts = memory.restarts_of(facts)
-    if cause is None:
-        return replace(room, run=run, restarts=counts), []
-    severity: Literal["info", "warning"] = "info" if cause in ("stop", "upgrade") else "warning"
-    notes: list[Command] = [NoteEvent("agent.restarted", severity, None, {"cause": cause})]
-    return replace(room, run=run, restarts={**counts, cause: counts.get(cause, 0) + 1}), notes
-
-
-def _message(room: Room, message: MessageReceived, now: Now, site: str) -> Result:
-    if split_topic(message.topic) != (site, "conference"):
-        return room, [Log("warning", f"link: a message on a topic that is not ours: {message.topic[:100]!r}")]
-    if not message.payload:
-        return replace(room, conference=None), [Log("info", "conference: cleared")]
-    try:
-        conference = decode(Conference, message.payload)
-    except ValueError as error:
-        return room, [Log("warning", f"conference: refused, {error}; the one before stays")]
-    said: list[Command] = [Log("info", f"conference: {conference.id!r}")]
-    if conference.power_on_minutes is not None and not now.synced:
-        said.append(Log("warning", "conference: the room comes up by itself only once the clock is synchronised"))
-    return replace(room, conference=conference), said
 
 
 def _count(room: Room, event: Event, now: Now, self: Self) -> Result:
