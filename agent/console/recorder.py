@@ -24,7 +24,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from agent.adapters.broker_trouble import deaf, refused, trouble
+from agent.adapters.broker_trouble import deaf, refused, silent, trouble
 from agent.adapters.mqtt_client import KEEPALIVE_S, back_off_s, guarded, new_client
 from agent.console import progress
 from agent.console.store import Key, Row, Store
@@ -54,6 +54,7 @@ HOLE_AFTER_S = 5.0
 TOPICS = ("history/headcount", "history/event")
 ACKS = f"{ROOT}/+/history/ack"
 LOG_EVERY_S = 60.0
+FIRST_ANSWER_S = 15.0
 NUL = "\\u0000"  # as JSON has it; PostgreSQL takes none
 
 
@@ -101,7 +102,7 @@ class Recorder:
 
     def close(self) -> None:
         """Have ``run`` end. Thread: any, also a signal's."""
-        self._stop.set()
+        self._stop.set()  # before the other: a connection that has just begun looks at this one
         self._ended.set()
 
     def run(self) -> None:
@@ -270,6 +271,8 @@ class Recorder:
         failures, is_first = 0, True
         while not self._stop.is_set():
             self._ended.clear()
+            if self._stop.is_set():
+                return
             error = self._connection()
             if error is not None and is_first:
                 self._refusal = error
@@ -299,8 +302,11 @@ class Recorder:
             return trouble(error, self._broker)
         client.loop_start()
         try:
-            refusal = answer.get()
-            if refusal is None:
+            try:
+                refusal = answer.get(timeout=FIRST_ANSWER_S)
+            except queue.Empty:
+                refusal = silent(self._broker)
+            if refusal is None and not self._stop.is_set():
                 self._client = client
                 self._ended.wait()
             return refusal

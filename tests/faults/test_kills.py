@@ -30,13 +30,13 @@ ROOT = Path(__file__).resolve().parents[2]
 class Killed:
     """A writing site that is started again and again."""
 
-    def __init__(self, state: Path, url: str) -> None:
-        self._state, self._url = state, url
+    def __init__(self, state: Path, url: str, acknowledge: str = "centre") -> None:
+        self._state, self._url, self._acknowledge = state, url, acknowledge
         self.committed = 0
 
     def live_for(self, seconds: float) -> None:
         """One life, ended by SIGKILL; what it said is on disk by then."""
-        argv = [sys.executable, "-m", "tests.faults.writing_site", str(self._state), self._url]
+        argv = [sys.executable, "-m", "tests.faults.writing_site", str(self._state), self._url, self._acknowledge]
         with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             first = process.stdout.readline()  # it has begun to write
@@ -72,9 +72,13 @@ class Recording:
         self.begin()
 
     def begin(self) -> None:
-        self._recorder = Recorder(broker_at(self._broker.url), self._store, "recorder")
+        # Without a share the broker queues for it while it is away, and loses that when it is killed.
+        self._recorder = Recorder(broker_at(self._broker.url), self._store, "recorder", share=None)
         self._thread = threading.Thread(target=self._recorder.run, daemon=True)
         self._thread.start()
+
+    def wait(self) -> None:
+        wait_for(lambda: self._recorder._client is not None, "the recorder listens")
 
     def end(self) -> None:
         self._recorder.close()
@@ -98,21 +102,23 @@ def test_a_site_that_is_killed_again_and_again_loses_nothing_through_outages(
     assert site.newest >= site.committed > KILLS
 
 
+@pytest.mark.parametrize("acknowledge", ["centre", "broker"])
 def test_a_broker_and_a_recorder_that_die_with_a_backlog_lose_nothing(
-    broker: Mosquitto, store: Store, tmp_path: Path
+    broker: Mosquitto, store: Store, tmp_path: Path, acknowledge: str
 ) -> None:
+    """Also of a site that believes the broker: it keeps its rows, and a recorder that lacks some asks for them."""
     recording = Recording(broker, store)
     with line(broker.port) as way:
-        site = Killed(tmp_path / "state", way.url)
-        for step in range(6):
-            if step % 2:
-                recording.end()
-            site.live_for(0.7)
+        site = Killed(tmp_path / "state", way.url, acknowledge)
+        for _ in range(4):
+            recording.wait()
+            site.live_for(0.4)
+            recording.end()
+            site.live_for(0.8)  # the broker takes this for the recorder that is away
             broker.kill()  # it keeps nothing: what it had acknowledged is gone
             site.live_for(0.3)
             broker.start()
-            if step % 2:
-                recording.begin()
+            recording.begin()
         _drained(site, way, store)
     recording.end()
     assert site.newest >= site.committed > 0

@@ -1,6 +1,7 @@
 """A process with a site's outbox and link that does nothing but write rows, and says which are on disk: to be killed.
 
-``python -m tests.faults.writing_site STATE URL``: each line on standard output is a number that was committed.
+``python -m tests.faults.writing_site STATE URL ACKNOWLEDGE``: each line that it prints is a number that was committed.
+What is acknowledged is written down often, so that a life does not send all of the one before again.
 """
 
 import random
@@ -8,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from agent.adapters import outbox as outbox_module
 from agent.adapters.agent_db import AgentDb
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.outbox import Outbox
@@ -18,11 +20,12 @@ from tests.adapters.test_history_rows import event, gap_event
 from tests.adapters.test_mqtt_link import lost
 
 
-def main(state: str, url: str) -> None:
+def main(state: str, url: str, acknowledge: str) -> None:
     """Write until killed."""
     db = AgentDb(Path(state) / "agent.db")
     db.start()
-    outbox = Outbox(db, ReportingSection(), gap_event)
+    outbox_module.LOOK_EVERY_S = outbox_module.WRITE_DOWN_EVERY_S = 0.1
+    outbox = Outbox(db, ReportingSection.model_validate({"acknowledge": acknowledge}), gap_event)
     outbox.start()
 
     def told(newest: int) -> None:
