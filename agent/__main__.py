@@ -40,6 +40,7 @@ class Commands(click.Group):
         "power": "agent.console.power_commands",
         "record": "agent.console.record",
         "recount": "agent.console.site_commands",
+        "site": "agent.console.site_admin",
         "watch": "agent.console.cli",
     }
 

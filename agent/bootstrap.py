@@ -32,6 +32,7 @@ from agent.adapters.state_lock import StateLock
 from agent.adapters.twin import Twin
 from agent.core import reports
 from agent.core.commands import (
+    Announce,
     Keep,
     KeepResult,
     NoteEvent,
@@ -59,6 +60,7 @@ from agent.core.events import (
     Started,
     Stopping,
 )
+from agent.core.home_assistant import STATUS_TOPIC
 from agent.core.identity import Identity
 from agent.core.ports import Eye, Host, Inbox, Led, Link, Part, Relays
 from agent.core.reports import Self
@@ -277,7 +279,8 @@ def _link(
 ) -> Link | None:
     if identity is None:
         return None
-    site, commands = identity.site, (topic(identity.site, "command"), ALL_COMMAND)
+    # Of none of these anything that was stored is wanted: not an old command, nor that a home automation began once.
+    site, commands = identity.site, (topic(identity.site, "command"), ALL_COMMAND, STATUS_TOPIC)
 
     def will(connection: int) -> Payload:
         return reports.status(clock.now(), self_, "lost", connection)
@@ -358,7 +361,12 @@ def _answering(db: AgentDb, link: Link | None) -> dict[type, Handler]:
         if link is not None:
             link.send(command.topic, command.payload, command.expiry_s)
 
+    def announce(command: Announce) -> None:
+        if link is not None:
+            link.announce(command.full_topic, command.raw)
+
     handlers: dict[type, Callable[[Any], Event | None]] = {
+        Announce: announce,
         KeepResult: keep,
         Keep: lambda command: Kept(db.keep(command), survives=not db.is_volatile),
         Send: send,

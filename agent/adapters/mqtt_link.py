@@ -93,6 +93,10 @@ class MqttLink:
         if raw is not None:
             self._leave(Slot(topic(self._site, name), raw, retain, expiry_s))
 
+    def announce(self, full_topic: str, raw: bytes) -> None:
+        """Make ``raw`` the newest value of a whole topic, retained for ever. Thread: any; returns at once."""
+        self._leave(Slot(full_topic, raw, retain=True, expiry_s=None))
+
     def send(self, name: str, payload: Payload, expiry_s: int) -> None:
         """Send ``payload`` once, not retained, behind those that wait, within ``expiry_s``. Thread: any; at once."""
         raw = self._encoded(name, payload)

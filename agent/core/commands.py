@@ -68,6 +68,14 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """Say on a topic of somebody else's what this site is, retained: ``raw`` is the payload as it goes out."""
+
+    full_topic: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """Say something once: nothing newer replaces it, and it waits ``expiry_s`` at most for the broker to come back."""
 
@@ -136,6 +144,7 @@ Command = (
     | WatchCamera
     | StopEye
     | Publish
+    | Announce
     | Send
     | KeepResult
     | NoteEvent

@@ -102,12 +102,12 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
         "The password file is empty: put this site's password into it.",
     ),
     ("", "expires_soon"): (
-        "Chứng chỉ của hộp sắp hết hạn: xin trung tâm gia hạn.",
-        "This box's certificate expires soon: ask the centre to renew it.",
+        "Chứng chỉ của hộp sắp hết hạn: xin trung tâm gia hạn (diemcau site renew).",
+        "This box's certificate expires soon: ask the centre to renew it (diemcau site renew).",
     ),
     ("", "expired"): (
-        "Chứng chỉ của hộp đã hết hạn: xin trung tâm gia hạn.",
-        "This box's certificate has expired: ask the centre to renew it.",
+        "Chứng chỉ của hộp đã hết hạn: xin trung tâm gia hạn (diemcau site renew).",
+        "This box's certificate has expired: ask the centre to renew it (diemcau site renew).",
     ),
     ("", "not_yet_valid"): (
         "Chứng chỉ chưa có hiệu lực: thường là đồng hồ của hộp sai, kiểm tra box.clock.",

@@ -12,6 +12,7 @@ from typing import Literal
 
 from agent.core import (
     actions,
+    announcing,
     cameras,
     checks,
     checkup,
@@ -94,6 +95,7 @@ class Room:
     say_all: bool = False
     wake_s: float | None = None
     stale_s: float | None = None
+    announce_s: float | None = None
     window: Window | None = None
     keeper: Keeper = Keeper()
     told: tuple[object, ...] = ()
@@ -143,8 +145,9 @@ def tell(room: Room, event: Event, now: Now, self: Self, notes: list[NoteEvent])
     room, shows = _show(room)
     room, rows = _write(room, count, now, self)
     room, keeps = _keep(room, now, self, [*notes, *moved], rows)
+    room, announces = _announce(room, event, now, self)
     room, says = _say(room, event, count, now, self)
-    return room, [*shows, *says, *keeps]
+    return room, [*shows, *announces, *says, *keeps]
 
 
 def deadline_s(room: Room) -> float:
@@ -158,6 +161,7 @@ def deadline_s(room: Room) -> float:
         None if room.window is None else room.window.until_s,
         room.eye.deadline_s,
         room.keeper.deadline_s,
+        room.announce_s,
         room.readiness.deadline_s,
         room.reports.beat_s,
         *room.held.values(),
@@ -283,6 +287,14 @@ def _check(room: Room, count_reason: str | None, now: Now, self: Self) -> tuple[
     )
     after = readiness.handle(room.readiness, checkup.findings(facts, self.config, now.mono_s), now.mono_s)
     return replace(room, readiness=after), reports.device_moved(room.readiness, after, room.power)
+
+
+def _announce(room: Room, event: Event, now: Now, self: Self) -> Result:
+    """Tell a home automation what this site is, and then everything that is live."""
+    announce_s = announcing.next_s(room.announce_s, event, now.mono_s, self)
+    if announce_s is None or now.mono_s < announce_s:
+        return replace(room, announce_s=announce_s), []
+    return replace(room, announce_s=None, say_all=True), announcing.due(announce_s, now.mono_s, self)
 
 
 def _say(room: Room, event: Event, count: Headcount, now: Now, self: Self) -> Result:

@@ -55,7 +55,7 @@ def broker() -> Iterator[tuple[Path, Mosquitto]]:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name)
         (folder / "broker").mkdir()
-        running = Mosquitto(folder / "broker", extra="allow_anonymous true\nmax_connections -1\nmax_queued_messages 1000000")
+        running = Mosquitto(folder / "broker", extra="allow_anonymous true\nmax_queued_messages 1000000")
         running.start()
         try:
             yield folder, running

@@ -1,0 +1,144 @@
+"""What mosquitto reads, made from the register: configuration, rights, the revocation list, the broker's certificate.
+
+A site's rights are lines for that one user. mosquitto's ``pattern`` lines with ``%u`` would be shorter, but they are
+for all users: a viewer called ``hue`` could then report as a site ``hue``, and whoever is revoked would keep them.
+"""
+
+import grp
+import os
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from agent.adapters.files import write_durably
+from agent.console.authority import Authority, AuthorityError
+from agent.console.enrolment import Member, Register, Role
+from agent.core.contract import ALL_COMMAND, ROOT
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "firmware-config" / "broker" / "mosquitto.conf"
+FOLDER = "/etc/diemcau/broker"  # as the template has it
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+SERVER_NAME = "diemcau broker"  # with a space: no id, so no user
+RENEW_BEFORE = timedelta(days=90)
+DAYS = 3652  # as long as the authority: with the broker's certificate all sites would go at once
+GROUP = "mosquitto"
+
+# The contract's table of rights; + stands for any site.
+SITE_BOTH = ("status",)
+SITE_READS = ("config/desired", "config/confirm", "history/ack", "conference", "command")
+SITE_WRITES = ("about", "power", "readiness", "headcount", "health", "config/reported", "history/headcount",
+               "history/event", "command/result")  # fmt: skip
+SEES_ALL: frozenset[Role] = frozenset({"recorder", "technician"})  # the others see no config that is pushed
+WRITES: dict[Role, tuple[str, ...]] = {
+    "recorder": ("history/ack",),
+    "viewer": (),
+    "operator": ("command", "conference"),  # + is `_all` too
+    "technician": ("command", "conference", "config/desired", "config/confirm"),
+}
+
+
+def rights(members: tuple[Member, ...]) -> str:
+    """The text of mosquitto's ACL file: whoever is not in it may do nothing."""
+    head = "# Made by `diemcau site`: what is changed here by hand is lost.\n"
+    return head + "".join(f"\nuser {each.id}\n" + "\n".join(_lines(each)) + "\n" for each in members)
+
+
+def _lines(member: Member) -> list[str]:
+    if member.role == "site":
+        return _of_site(member.id)
+    hidden = [] if member.role in SEES_ALL else [f"topic deny {ROOT}/+/config/desired"]
+    writes = [f"topic write {ROOT}/+/{name}" for name in WRITES[member.role]]
+    return [*hidden, f"topic read {ROOT}/#", *writes]
+
+
+def _of_site(site: str) -> list[str]:
+    own = f"{ROOT}/{site}"
+    return [
+        *(f"topic readwrite {own}/{name}" for name in SITE_BOTH),
+        *(f"topic read {own}/{name}" for name in SITE_READS),
+        *(f"topic write {own}/{name}" for name in SITE_WRITES),
+        f"topic read {ALL_COMMAND}",
+        "topic read homeassistant/status",
+        f"topic write homeassistant/device/diemcau-{site}/config",
+    ]
+
+
+def configuration(folder: Path) -> str:
+    """The text of mosquitto.conf for files in ``folder``. Raises AuthorityError: the template is not there."""
+    try:
+        return TEMPLATE.read_text(encoding="utf-8").replace(FOLDER, str(folder.absolute()))
+    except OSError as error:
+        raise AuthorityError(
+            f"không đọc được tệp mẫu {TEMPLATE}: cài lại diemcau từ mã nguồn / "
+            f"the template {TEMPLATE} cannot be read: install diemcau from its checkout again"
+        ) from error
+
+
+def write_broker_files(folder: Path, authority: Authority, register: Register) -> bool:
+    """Write all of them. Returns whether the broker's own certificate is a new one.
+
+    Rights go first: after a power cut in between somebody has rights too few rather than too many.
+
+    Raises:
+        AuthorityError: The template is not there.
+        OSError: The folder cannot be written.
+    """
+    text = configuration(folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    _put(folder / "acl", rights(register.admitted), 0o640)
+    _put(folder / "crl.pem", authority.revocation_list(register.revoked), 0o644)
+    _put(folder / "ca.pem", authority.pem, 0o644)
+    is_new = _keep_server(folder, authority, register.hosts)
+    _put(folder / "mosquitto.conf", text, 0o644)
+    return is_new
+
+
+def server_expires(folder: Path) -> datetime | None:
+    """Until when the broker's certificate is valid; None: there is none that can be read."""
+    certificate = _server(folder)
+    return None if certificate is None else certificate.not_valid_after_utc
+
+
+def _keep_server(folder: Path, authority: Authority, hosts: tuple[str, ...]) -> bool:
+    wanted = tuple(dict.fromkeys((*hosts, *LOCAL_HOSTS)))
+    there = _server(folder)
+    if there is not None and _serves(there, wanted, authority) and (folder / "server.key").exists():
+        return False
+    issued = authority.issue(SERVER_NAME, "server", DAYS, wanted)
+    # A key that does not fit its certificate stops mosquitto: until both are there, there is none to be found.
+    (folder / "server.pem").unlink(missing_ok=True)
+    _put(folder / "server.key", issued.key, 0o640)
+    _put(folder / "server.pem", issued.certificate, 0o644)
+    return True
+
+
+def _server(folder: Path) -> x509.Certificate | None:
+    try:
+        return x509.load_pem_x509_certificate((folder / "server.pem").read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _serves(certificate: x509.Certificate, hosts: tuple[str, ...], authority: Authority) -> bool:
+    """Whether it is this authority's, for all these hosts, and for a good while yet."""
+    try:
+        certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(authority.pem.encode()))
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except Exception:  # cryptography has several for a signature that is not right
+        return False
+    named = {str(each.value) for each in names}
+    left = certificate.not_valid_after_utc - datetime.now(UTC)
+    # Near the authority's own end there is no longer one to be had.
+    lasts = left > RENEW_BEFORE or certificate.not_valid_after_utc >= authority.expires
+    return named >= set(hosts) and lasts
+
+
+def _put(path: Path, text: str, mode: int) -> None:
+    """A file of the broker. mosquitto reads them as its own user, also at a reload: root gives it the group's right."""
+    write_durably(path, text)
+    path.chmod(mode)
+    if os.geteuid() == 0:
+        with suppress(KeyError):  # no mosquitto on this machine: the files are copied to another one
+            os.chown(path, 0, grp.getgrnam(GROUP).gr_gid)
