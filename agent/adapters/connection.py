@@ -100,6 +100,7 @@ class Topics:
     ``own_status`` is heard to find a second box with our name, ``acks`` to learn what the centre has; both stay here.
     """
 
+    site: str
     prefix: str
     stored: tuple[str, ...]
     unstored: tuple[str, ...]
@@ -253,7 +254,9 @@ class Connection:
 
     def _answer(self, code: Any, properties: Any) -> Note:
         if code.is_failure:
-            return Ended(f"the broker refuses this site ({code}): check the identity file and the broker's users")
+            return Ended(
+                f"the broker refuses {self._topics.site} ({code}): check the identity file and the broker's users"
+            )
         return Accepted(getattr(properties, "ReceiveMaximum", WINDOW_MAX))
 
     def _received(self, message: mqtt.MQTTMessage) -> None:

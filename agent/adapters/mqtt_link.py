@@ -65,6 +65,7 @@ class MqttLink:
         self._broker, self._site = broker, site
         self._next_connection, self._will = next_connection, will
         self._topics = Topics(
+            site=site,
             prefix=f"{ROOT}/{site}/",
             stored=tuple(topic(site, name) for name in subscriptions),
             unstored=commands,
