@@ -320,9 +320,11 @@ def test_no_message_of_a_whole_conference_has_a_picture_in_it(broker: Mosquitto,
     while not everything.messages.empty():
         heard.append(everything.messages.get())
     assert len({topic for topic, _ in heard}) >= 8
-    # What a home automation is told of the site is long, and the same whatever the camera sees.
-    bound = {topic: 64 * 1024 if topic.startswith("homeassistant/") else 2000 for topic, _ in heard}
-    found = {(topic, leak) for topic, raw in heard for leak in leaks.in_message(raw, people, per_line=bound[topic])}
+    # What a home automation is told of the site has long templates, and is the same whatever the camera sees.
+    announced = {raw for topic, raw in heard if topic.startswith("homeassistant/")}
+    assert len(announced) <= 1
+    heard = [(topic, raw) for topic, raw in heard if raw not in announced]
+    found = {(topic, leak) for topic, raw in heard for leak in leaks.in_message(raw, people, per_line=2000)}
     assert found == set()
     assert leaks.in_text(room.log.encode()) == []
 
