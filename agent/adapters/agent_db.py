@@ -55,6 +55,7 @@ class AgentDb:
         self._is_volatile = False
         self._failures = 0
         self._connection = 0
+        self.began_anew: str | None = None  # why, in one word; None: the file is the one that it was
         self._reserve = Reserve(path.with_name("agent.reserve"))
         # Set by the outbox: told the newest number when rows were written, told of a new file, and asked for room.
         self.on_rows: Callable[[int], None] = lambda newest: None
@@ -191,12 +192,16 @@ class AgentDb:
             log.error("%s is damaged (%s): moved aside, a new one begins", self._path, error)
             _move_aside(self._path)
             db = _open(self._connect(self._path))
-            self.on_new_file()
+            self._begun_anew("disk_damaged")
             return db
 
     def _go_on_from_memory(self) -> None:
         self._is_volatile, self._failures = True, 0
         self._db = _open(sqlite3.connect(":memory:", check_same_thread=False))
+        self._begun_anew("disk_failed")
+
+    def _begun_anew(self, why: str) -> None:
+        self.began_anew = why
         self.on_new_file()
 
 

@@ -16,6 +16,8 @@ from agent.core.contract import HistoryAck
 
 # Sent and not acknowledged: more than a second's worth, which is how often the centre acknowledges, of a fast line.
 UNANSWERED_MAX = 10_000
+# Of a centre that has been silent before: enough to find out whether it is back, and no more for a line that costs.
+UNHEARD_MAX = 100
 # The centre answers within a second. Who says nothing for so long has not got it, or is away.
 PATIENCE_S, PATIENCE_CAP_S = 60.0, 3600.0
 # Where the broker says that nobody listens, or that it takes nothing, one row asks now and then.
@@ -55,8 +57,10 @@ class Delivery:
 
 
 def connected(delivery: Delivery, now_s: float) -> Delivery:
-    """A new connection: what the last one had under way may be lost, and is sent again."""
-    return replace(_rewound(delivery, now_s, PATIENCE_S), asked=None, probe_s=None)
+    """A new connection: what the last one had under way may be lost, and is sent again. A centre that was silent before
+    it is not heard yet.
+    """
+    return replace(_rewound(delivery, now_s, delivery.patience_s), asked=None, probe_s=None)
 
 
 def not_taken(delivery: Delivery, now_s: float) -> Delivery:
@@ -130,7 +134,8 @@ def take(delivery: Delivery, most: int, now_s: float) -> tuple[Delivery, tuple[i
     again = delivery.again[:most]
     # What the centre asked for once more is behind ``upto``; the window is for what it has not.
     is_behind = delivery.cursor < delivery.upto
-    room = most if is_behind else UNANSWERED_MAX - (delivery.cursor - delivery.upto)
+    bound = UNANSWERED_MAX if delivery.patience_s == PATIENCE_S else UNHEARD_MAX
+    room = most if is_behind else bound - (delivery.cursor - delivery.upto)
     count = max(0, min(most - len(again), room, delivery.newest - delivery.cursor))
     cursor = delivery.cursor
     return replace(delivery, again=delivery.again[len(again) :], cursor=cursor + count), again, cursor, count

@@ -217,6 +217,14 @@ class Outbox:
             its_epoch, newest, upto = known
             self._delivery = Delivery(its_epoch, newest, upto, upto, heard_s=time.monotonic())
             self._written_upto = upto
+        if (why := self._db.began_anew) is not None:  # how many rows went with the old one nobody knows
+            self._db.began_anew = None
+            self._append([self._told(Gap(0, 0, 0, why))])
+
+    def _append(self, rows: list[HistoryEvent]) -> None:
+        newest = self._db.write(lambda db: history_rows.append(db, rows))
+        if newest is not None:
+            self._delivery = core.written(self._delivery, newest)
 
     def _new_file(self) -> None:
         """The database began anew, within a transaction that failed. Thread: any, with the database's lock."""
@@ -260,10 +268,7 @@ class Outbox:
         self._read.extend(self._out(row, now_s) for row in (*wanted, *rows))
 
     def _say_gone(self, seqs: tuple[int, ...]) -> None:
-        gaps = [self._told(Gap(seq, seq, 1, "not_kept")) for seq in seqs]
-        newest = self._db.write(lambda db: history_rows.append(db, gaps))
-        if newest is not None:
-            self._delivery = core.written(self._delivery, newest)
+        self._append([self._told(Gap(seq, seq, 1, "not_kept")) for seq in seqs])
 
     def _out(self, row: StoredRow, now_s: float) -> OutRow:
         payload = row.payload

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.adapters import delivery as core
-from agent.adapters.delivery import PATIENCE_CAP_S, PATIENCE_S, PROBE_S, UNANSWERED_MAX, Delivery
+from agent.adapters.delivery import PATIENCE_CAP_S, PATIENCE_S, PROBE_S, UNANSWERED_MAX, UNHEARD_MAX, Delivery
 from agent.core.contract import MISSING_MAX, HistoryAck
 
 
@@ -87,6 +87,18 @@ def test_a_silent_centre_is_asked_again_each_time_later() -> None:
     state = core.acknowledged(state, ack(0), now_s + 1)
     assert sent(state, now_s=now_s + 1)[1] == [1, 2, 3]
     assert state.patience_s == PATIENCE_S
+
+
+def test_a_centre_that_was_silent_is_sent_a_little_until_it_speaks_also_on_another_connection() -> None:
+    state, first = sent(opened(1000))
+    assert len(first) == 1000
+    state = core.tick(state, PATIENCE_S)
+    state, again = sent(state, now_s=PATIENCE_S)
+    assert len(again) == UNHEARD_MAX
+    state, again = sent(core.connected(state, 70), now_s=70)
+    assert len(again) == UNHEARD_MAX
+    state = core.acknowledged(state, ack(50), 80)
+    assert sent(state, now_s=80)[1] == list(range(51, 1001))
 
 
 def test_where_nothing_waits_patience_does_not_run_out() -> None:

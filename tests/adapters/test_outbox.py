@@ -233,4 +233,21 @@ def test_a_database_that_begins_anew_while_it_runs_is_noticed(box: MakeBox) -> N
         assert not site.db.keep(Keep((event(),)))
     site.write(2)
     assert site.epoch != before
-    assert site.take() == [1, 2]
+    rows = [json.loads(row.raw) for row in site.out.take(10)]
+    assert [(row["seq"], row["kind"]) for row in rows] == [
+        (1, "power.changed"),
+        (2, "power.changed"),
+        (3, "outbox.gap"),
+    ]
+    assert rows[2]["detail"]["why"] == "disk_failed"
+
+
+def test_a_damaged_file_is_told_with_the_first_rows_of_the_new_one(box: MakeBox, tmp_path: Path) -> None:
+    (tmp_path / "agent.db").write_bytes(b"this is no database" * 100)
+    site = box()
+    (row,) = site.out.take(10)
+    said = json.loads(row.raw)
+    assert (said["seq"], said["kind"], said["detail"]["why"]) == (1, "outbox.gap", "disk_damaged")
+    site.close()
+    again = box()
+    assert again.take() == [1]  # told once, and kept like every row
