@@ -368,7 +368,7 @@ def _answering(db: AgentDb, link: Link | None) -> dict[type, Handler]:
     handlers: dict[type, Callable[[Any], Event | None]] = {
         Announce: announce,
         KeepResult: keep,
-        Keep: lambda command: Kept(db.keep(command), survives=not db.is_volatile),
+        Keep: lambda command: Kept(db.keep(command), not db.is_volatile, db.take_loss()),
         Send: send,
     }
     return handlers

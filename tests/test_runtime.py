@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from agent.core.commands import Command, Keep, Publish, ReadHealth, ReadRelays, SetRelay, ShowLed, StopEye, WatchCamera
+from agent.core.announcing import spread_s
+from agent.core.commands import (
+    Announce,
+    Command,
+    Keep,
+    Publish,
+    ReadHealth,
+    ReadRelays,
+    SetRelay,
+    ShowLed,
+    StopEye,
+    WatchCamera,
+)
 from agent.core.events import (
     ButtonHeld,
     ButtonPressed,
@@ -87,6 +99,7 @@ class Parts:
             ReadRelays: lambda command: None,
             Keep: lambda command: Kept(True),
             ShowLed: lambda command: None,
+            Announce: lambda command: None,
             WatchCamera: lambda command: None,
             StopEye: lambda command: None,
         }
@@ -134,7 +147,9 @@ def test_a_hold_switches_off_in_reverse() -> None:
 
 def test_a_deadline_is_a_tick_on_time_and_not_before() -> None:
     parts = Loop((0, LinkUp(1)), until_s=100).run()
-    assert [at_s for at_s, topic in parts.published if topic == "status"] == [0, 30, 60, 90, 100]
+    # All is said again after a home automation was told what this site is.
+    told_s = pytest.approx(spread_s(self_of(CONFIG).session), abs=0.01)
+    assert [at_s for at_s, topic in parts.published if topic == "status"] == [0, told_s, 30, 60, 90, 100]
 
 
 def test_a_nap_that_ends_before_the_deadline_is_no_tick() -> None:

@@ -55,6 +55,7 @@ class AgentDb:
         self._is_volatile = False
         self._failures = 0
         self._connection = 0
+        self._has_lost = False
         self.began_anew: str | None = None  # why, in one word; None: the file is the one that it was
         self._reserve = Reserve(path.with_name("agent.reserve"))
         # Set by the outbox: told the newest number when rows were written, told of a new file, and asked for room.
@@ -88,17 +89,21 @@ class AgentDb:
     def read(self, job: Callable[[Any], T], otherwise: T) -> T:
         """Run ``job``, which only reads; ``otherwise`` where nothing can be read. Thread: any."""
         with self._lock:
-            try:
-                return otherwise if self._db is None else job(self._db)
-            except sqlite3.Error as error:
-                log.error("%s cannot be read: %s", self._path, error)
-                return otherwise
+            for attempt in (1, 2):
+                try:
+                    return otherwise if self._db is None else job(self._db)
+                except sqlite3.Error as error:
+                    log.error("%s cannot be read: %s", self._path, error)
+                    if attempt == 2 or not self._can_help(getattr(error, "sqlite_errorcode", 0)):
+                        break
+            return otherwise
 
     def next_connection(self) -> int:
         """One more than the last number, on disk before it is returned. Thread: any."""
-        number = self.write(_increment)
+        least = self._connection + 1  # a file that began anew must not count from 1
+        number = self.write(lambda db: _increment(db, least))
         with self._lock:
-            self._connection = number or self._connection + 1
+            self._connection = number or least
             return self._connection
 
     def memory(self) -> Memory:
@@ -161,10 +166,20 @@ class AgentDb:
         family = code & 0xFF
         if family == sqlite3.SQLITE_FULL:
             return self._reserve.release() | self._made_room()
-        if family in (sqlite3.SQLITE_IOERR, *DAMAGED):
+        if family in DAMAGED and not self._is_volatile:
+            self._db.close()
+            _move_aside(self._path)  # it opens, and what is in it cannot be believed
+            self._begun_anew("disk_damaged")
+            return self._reopened()
+        if family == sqlite3.SQLITE_IOERR:
             # After a failed fsync nobody knows what is on the disk; a new connection reads what is.
             return self._reopened()
         return False
+
+    def take_loss(self) -> bool:
+        """Whether facts that were on disk are there no more, since this was asked last. Thread: any."""
+        lost, self._has_lost = self._has_lost, False
+        return lost
 
     def _made_room(self) -> bool:
         try:
@@ -201,7 +216,7 @@ class AgentDb:
         self._begun_anew("disk_failed")
 
     def _begun_anew(self, why: str) -> None:
-        self.began_anew = why
+        self.began_anew, self._has_lost = why, True
         self.on_new_file()
 
 
@@ -266,9 +281,11 @@ def _memory(db: sqlite3.Connection) -> Memory:
     )
 
 
-def _increment(db: Any) -> int:
+def _increment(db: Any, least: int) -> int:
     db.execute(
-        "INSERT INTO fact (name, value) VALUES ('connection', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+        "INSERT INTO fact (name, value) VALUES ('connection', ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = max(value + 1, excluded.value)",
+        (least,),
     )
     return int(db.execute("SELECT value FROM fact WHERE name = 'connection'").fetchone()[0])
 

@@ -1,7 +1,7 @@
-"""What of the history the centre has, and what is to be sent next. Pure; ``adapters/outbox.py`` carries it out.
+"""What of the history the centre has, and what is to be sent next. Pure; ``outbox.py`` carries it out.
 
-Rows are numbered from 1 without holes. The centre acknowledges all up to a number but for some that it names
-(``missing``), and may ask for everything from a number again (``resend_from``), when it was restored from a backup.
+Rows are numbered from 1; some numbers may be gone. The centre acknowledges all up to a number but for some that it
+names (``missing``), and may ask for everything from a number again (``resend_from``) after it was put back to a backup.
 
 ::
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from agent.core.contract import HistoryAck
 
-# Sent and not acknowledged: more than a second's worth, which is how often the centre acknowledges, of a fast line.
+# Rows that were sent and not acknowledged: more than a second's worth, which is how often the centre acknowledges.
 UNANSWERED_MAX = 10_000
 # Of a centre that has been silent before: enough to find out whether it is back, and no more for a line that costs.
 UNHEARD_MAX = 100
@@ -29,9 +29,9 @@ class Delivery:
     """How far it is.
 
     ``again`` are numbers that are sent before the cursor goes on; ``asked`` is the ``resend_from`` that is being
-    followed on this connection. ``heard_s`` is when the centre last made us hope (monotonic seconds): it acknowledged,
-    or something was sent though nothing was waiting; ``patience_s`` how long that holds. ``probe_s`` is when the next
-    row may ask whether the broker takes rows again; None: it does.
+    followed on this connection, since ``asked_s``. ``heard_s`` is when the centre last made us hope (monotonic
+    seconds): it acknowledged, or something was sent though nothing was waiting; ``silences`` how often it has let us
+    wait in vain since. ``probe_s`` is when the next row may ask whether the broker takes rows again; None: it does.
     """
 
     epoch: str
@@ -41,8 +41,9 @@ class Delivery:
     missing: tuple[int, ...] = ()
     again: tuple[int, ...] = ()
     asked: int | None = None
+    asked_s: float = 0.0
     heard_s: float = 0.0
-    patience_s: float = PATIENCE_S
+    silences: int = 0
     probe_s: float | None = None
 
     @property
@@ -52,20 +53,34 @@ class Delivery:
 
     @property
     def rows(self) -> int:
-        """How many rows are on disk that the centre has not."""
+        """How many rows the centre has not, as far as their numbers tell."""
         return self.newest - self.upto + len(self.missing)
+
+    @property
+    def patience_s(self) -> float:
+        """How long a sign of hope holds: each time in vain twice as long."""
+        return float(min(PATIENCE_CAP_S, PATIENCE_S * 2 ** min(self.silences, 20)))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What to send next: the numbers ``again``, and after those ``count`` rows above ``after``, in their order."""
+
+    again: tuple[int, ...] = ()
+    after: int = 0
+    count: int = 0
 
 
 def connected(delivery: Delivery, now_s: float) -> Delivery:
     """A new connection: what the last one had under way may be lost, and is sent again. A centre that was silent before
     it is not heard yet.
     """
-    return replace(_rewound(delivery, now_s, delivery.patience_s), asked=None, probe_s=None)
+    return replace(_rewound(delivery, now_s, delivery.silences), probe_s=None)
 
 
 def not_taken(delivery: Delivery, now_s: float) -> Delivery:
     """The broker has nobody who listens, or takes nothing from us."""
-    return replace(_rewound(delivery, now_s, delivery.patience_s), probe_s=now_s + PROBE_S)
+    return replace(_rewound(delivery, now_s, delivery.silences), probe_s=now_s + PROBE_S)
 
 
 def taken(delivery: Delivery) -> Delivery:
@@ -89,17 +104,17 @@ def acknowledged(delivery: Delivery, ack: HistoryAck, now_s: float) -> Delivery:
     """The centre says what it has. Of another epoch, or of rows that are not ours, it says nothing."""
     if ack.epoch != delivery.epoch or is_ahead(delivery, ack):
         return delivery
-    delivery = _asked(delivery, ack)
+    delivery = _asked(delivery, ack, now_s)
     if ack.upto < delivery.upto:
         return delivery
     missing = tuple(sorted({seq for seq in ack.missing if seq <= ack.upto}))
     new = [seq for seq in missing if seq not in delivery.missing]
-    is_back = delivery.patience_s > PATIENCE_S or delivery.probe_s is not None
+    is_back = delivery.silences > 0 or delivery.probe_s is not None
     if is_back and delivery.asked is None:  # it had been silent, and what was sent meanwhile may be lost
-        delivery = replace(_rewound(delivery, now_s, PATIENCE_S), probe_s=None)
+        delivery = replace(_rewound(delivery, now_s, 0), probe_s=None)
     is_progress = ack.upto > delivery.upto or len(missing) < len(delivery.missing)
     if is_progress:
-        delivery = replace(delivery, heard_s=now_s, patience_s=PATIENCE_S)
+        delivery = replace(delivery, heard_s=now_s, silences=0)
     return replace(
         delivery,
         upto=ack.upto,
@@ -113,36 +128,44 @@ def settled(delivery: Delivery, upto: int, now_s: float) -> Delivery:
     """All up to ``upto`` is at the broker, which is enough where there is no centre (``acknowledge = "broker"``)."""
     if upto <= delivery.upto:
         return delivery
-    return replace(delivery, upto=upto, heard_s=now_s, patience_s=PATIENCE_S)
+    return replace(delivery, upto=upto, heard_s=now_s, silences=0)
 
 
-def take(delivery: Delivery, most: int, now_s: float) -> tuple[Delivery, tuple[int, ...], int, int]:
+def turn(delivery: Delivery, most: int, unanswered: int, now_s: float) -> tuple[Delivery, Turn]:
     """What to send next, at most ``most`` rows.
 
+    Args:
+        delivery: The state before.
+        most: How many rows are wanted.
+        unanswered: How many rows were sent that the centre has not acknowledged.
+        now_s: Monotonic seconds.
+
     Returns:
-        The state after it is sent; the numbers that are wanted again; and, after those, from where (exclusive) and how
-        many rows in their order.
+        The state after, but for the cursor: ``advanced`` says how far the rows came.
     """
     if delivery.probe_s is not None:
         most = min(most, int(now_s >= delivery.probe_s))
     if most <= 0:
-        return delivery, (), delivery.cursor, 0
+        return delivery, Turn(after=delivery.cursor)
     if delivery.probe_s is not None:
         delivery = replace(delivery, probe_s=now_s + PROBE_S)
     if not delivery.waits:
         delivery = replace(delivery, heard_s=now_s)
     again = delivery.again[:most]
-    # What the centre asked for once more is behind ``upto``; the window is for what it has not.
-    is_behind = delivery.cursor < delivery.upto
-    bound = UNANSWERED_MAX if delivery.patience_s == PATIENCE_S else UNHEARD_MAX
-    room = most if is_behind else bound - (delivery.cursor - delivery.upto)
-    count = max(0, min(most - len(again), room, delivery.newest - delivery.cursor))
-    cursor = delivery.cursor
-    return replace(delivery, again=delivery.again[len(again) :], cursor=cursor + count), again, cursor, count
+    bound = UNHEARD_MAX if delivery.silences else UNANSWERED_MAX
+    # What the centre asked for once more is behind ``upto``; the bound is for what it has not.
+    room = most if delivery.cursor < delivery.upto else bound - unanswered
+    count = max(0, min(most - len(again), room)) if delivery.cursor < delivery.newest else 0
+    return replace(delivery, again=delivery.again[len(again) :]), Turn(again, delivery.cursor, count)
+
+
+def advanced(delivery: Delivery, cursor: int) -> Delivery:
+    """Rows up to ``cursor`` are on their way; between there may be numbers that are gone."""
+    return replace(delivery, cursor=max(delivery.cursor, cursor))
 
 
 def given_up(delivery: Delivery, seqs: tuple[int, ...]) -> Delivery:
-    """These numbers are not on disk any more, and the centre has been told so."""
+    """These numbers are not on disk any more; what is sent in their place says so."""
     gone = set(seqs)
     return replace(
         delivery,
@@ -159,24 +182,27 @@ def deadline_s(delivery: Delivery) -> float | None:
 
 
 def tick(delivery: Delivery, now_s: float) -> Delivery:
-    """Where the centre has said nothing for too long, all that it has not is sent again, each time after longer: a
-    centre that is away for a day must not fill the broker with copies.
+    """Where the centre has said nothing for too long, what it has not is sent again, each time after longer: a centre
+    that is away for a day must not fill the broker with copies.
     """
     due_s = deadline_s(delivery)
     if delivery.probe_s is not None or due_s is None or now_s < due_s:
         return delivery
-    return _rewound(delivery, now_s, min(PATIENCE_CAP_S, 2 * delivery.patience_s))
+    return _rewound(delivery, now_s, delivery.silences + 1)
 
 
-def _rewound(delivery: Delivery, now_s: float, patience_s: float) -> Delivery:
-    return replace(delivery, cursor=delivery.upto, again=delivery.missing, heard_s=now_s, patience_s=patience_s)
+def _rewound(delivery: Delivery, now_s: float, silences: int) -> Delivery:
+    return replace(delivery, cursor=delivery.upto, again=delivery.missing, asked=None, heard_s=now_s, silences=silences)
 
 
-def _asked(delivery: Delivery, ack: HistoryAck) -> Delivery:
-    """Follow a wish for everything from a number again, once for each connection and each lower number."""
+def _asked(delivery: Delivery, ack: HistoryAck, now_s: float) -> Delivery:
+    """Follow a wish for everything from a number again. While that is on its way the same wish, which goes up as rows
+    arrive, is no other; what is still wished for a minute after all was sent is.
+    """
     wanted = ack.resend_from
     if wanted is None:
         return replace(delivery, asked=None, cursor=max(delivery.cursor, delivery.upto))
-    if delivery.asked is not None and wanted >= delivery.asked:
+    is_done = delivery.cursor >= delivery.newest and now_s >= delivery.asked_s + PATIENCE_S
+    if delivery.asked is not None and wanted >= delivery.asked and not is_done:
         return delivery
-    return replace(delivery, asked=wanted, cursor=min(delivery.cursor, max(0, wanted - 1)))
+    return replace(delivery, asked=wanted, asked_s=now_s, cursor=min(delivery.cursor, max(0, wanted - 1)))

@@ -20,6 +20,7 @@ TABLES = (
     "payload TEXT NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS ack (hour INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT",
 )
+SELECT = "SELECT seq, topic, at_s, payload FROM row"
 INSERT = "INSERT INTO row (seq, topic, at_s, payload) VALUES (?, ?, ?, ?)"
 HEADCOUNT, EVENT = "history/headcount", "history/event"
 TOPICS: dict[type[HistoryRow], str] = {HistoryHeadcount: HEADCOUNT, HistoryEvent: EVENT}
@@ -30,12 +31,15 @@ HOUR_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """One row as it is on disk. ``at_s`` are the seconds since 1970 that its ``at`` says."""
+    """One row as it is on disk. ``at_s`` are the seconds since 1970 that its ``at`` says; ``prev`` is the number of the
+    row before it, 0 where there is none any more.
+    """
 
     seq: int
     topic: str
     at_s: float
     payload: str
+    prev: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +107,29 @@ def _text(row: HistoryRow) -> str:
 
 
 def some(db: Any, seqs: Sequence[int]) -> list[StoredRow]:
-    """The rows of these numbers that are there."""
-    marks = ", ".join("?" * len(seqs))
-    found = db.execute(f"SELECT seq, topic, at_s, payload FROM row WHERE seq IN ({marks})", tuple(seqs))  # noqa: S608
-    return [StoredRow(*each) for each in found]
+    """The rows of these numbers; in the place of one that is gone the next one that is there, which says so."""
+    found: dict[int, StoredRow] = {}
+    for seq in seqs:
+        row = db.execute(f"{SELECT} WHERE seq >= ? ORDER BY seq LIMIT 1", (seq,)).fetchone()
+        if row is not None and row[0] not in found:
+            found[row[0]] = _stored(row, _before(db, row[0]))
+    return list(found.values())
 
 
 def following(db: Any, after: int, count: int) -> list[StoredRow]:
-    """The rows with a number above ``after``, ``count`` numbers wide: some of those may be gone."""
-    found = db.execute(
-        "SELECT seq, topic, at_s, payload FROM row WHERE seq > ? AND seq <= ? ORDER BY seq", (after, after + count)
-    )
-    return [StoredRow(*each) for each in found]
+    """The next ``count`` rows with a number above ``after``."""
+    found = db.execute(f"{SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (after, count)).fetchall()
+    before = [_before(db, found[0][0]), *(row[0] for row in found)] if found else []
+    return [_stored(row, prev) for row, prev in zip(found, before, strict=False)]
+
+
+def _stored(row: tuple[int, str, float, str], prev: int) -> StoredRow:
+    seq, topic, at_s, payload = row
+    return StoredRow(seq, topic, at_s, payload, prev)
+
+
+def _before(db: Any, seq: int) -> int:
+    return int(db.execute("SELECT coalesce(max(seq), 0) FROM row WHERE seq < ?", (seq,)).fetchone()[0])
 
 
 def oldest_s(db: Any, upto: int) -> float | None:

@@ -29,6 +29,7 @@ log = logging.getLogger("diemcau.outbox")
 WRITE_DOWN_EVERY_S = 300.0
 LOOK_EVERY_S = 30.0
 READ_AT_ONCE = 500
+ANEW_EVERY_S = 3600.0
 VOLATILE_MAX_BYTES = 8 * 1024 * 1024  # in memory, of which a box has 1 GiB
 
 
@@ -72,9 +73,11 @@ class Outbox:
         self._delivery = Delivery("")
         self._read: deque[OutRow] = deque()
         self._under_way: deque[int] = deque()
+        self._sent: deque[int] = deque()
         self._passed: set[int] = set()
         self._written_upto = self._lost = 0
         self._is_new = False
+        self._anew_s = 0.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.on_row: Callable[[], None] = lambda: None
@@ -125,7 +128,9 @@ class Outbox:
             return
         with self._lock:
             if core.is_ahead(self._delivery, ack):
-                self._begin_anew(ack)
+                if time.monotonic() >= self._anew_s:  # whoever may acknowledge must not have us number on and on
+                    self._anew_s = time.monotonic() + ANEW_EVERY_S
+                    self._begin_anew(ack)
                 return
             before = self._delivery
             self._delivery = core.acknowledged(before, ack, time.monotonic())
@@ -145,8 +150,15 @@ class Outbox:
                 self._passed.discard(seq)
                 self._delivery = core.settled(self._delivery, seq, time.monotonic())
 
+    def unheard(self, seq: int) -> None:
+        """The broker has nobody who listens. Where its word is enough, that is no matter. Thread: the link's."""
+        if self._reporting.acknowledge == "broker":
+            self.passed_on(seq)
+        else:
+            self.not_taken()
+
     def not_taken(self) -> None:
-        """The broker has nobody who listens, or refuses rows: they stay here. Thread: the link's."""
+        """The broker refuses rows: they stay here. Thread: the link's."""
         with self._lock:
             self._delivery = core.not_taken(self._delivery, time.monotonic())
             self._rewind()
@@ -178,12 +190,16 @@ class Outbox:
 
     def _write_down(self) -> None:
         """What the centre has, and what has been kept for long enough. Written late, it is sent once more at most."""
-        upto, (now_s, is_synced) = self._delivery.upto, self._now_s()
+        with self._lock:
+            upto, its_epoch = self._delivery.upto, self._delivery.epoch
+        now_s, is_synced = self._now_s()
         if upto <= self._written_upto:
             return
         before_s = now_s - self._reporting.keep_days * 86_400
 
         def job(db: Any) -> int:
+            if history_rows.epoch(db) != its_epoch:
+                return 0  # the file began anew meanwhile, and knows nothing of these numbers
             history_rows.acknowledge(db, upto, now_s)
             if is_synced:  # a clock in 1970, or in 2036, must not let anything go
                 history_rows.forget(db, before_s)
@@ -193,13 +209,16 @@ class Outbox:
 
     def _make_room(self) -> None:
         """Pass by pass, each in a transaction of its own: what is to be kept of a press must not wait for all."""
-        while not self._stop.is_set() and (newest := self._db.write(self._one_pass)):
+        while not self._stop.is_set() and self._is_full() and (newest := self._db.write(self._one_pass)):
             self._written(newest)
+
+    def _is_full(self) -> bool:
+        most = VOLATILE_MAX_BYTES if self._db.is_volatile else self._reporting.outbox_max_bytes
+        return self._db.read(history_rows.used_bytes, 0) > most
 
     def _one_pass(self, db: Any) -> int:
         """Returns the newest number where something went, else 0."""
-        most = VOLATILE_MAX_BYTES if self._db.is_volatile else self._reporting.outbox_max_bytes
-        return history_rows.newest(db) if history_rows.used_bytes(db) > most and self._pass(db) else 0
+        return history_rows.newest(db) if self._pass(db) else 0
 
     def _pass(self, db: Any) -> bool:
         return history_rows.make_room(db, self._delivery.upto, self._told)
@@ -234,7 +253,8 @@ class Outbox:
         """The database has new rows. Thread: any."""
         with self._lock:
             self._look_for_new_file()
-            self._delivery = core.written(self._delivery, newest)
+            # Asked of the file: ``newest`` may be of one that was left meanwhile.
+            self._delivery = core.written(self._delivery, self._db.read(history_rows.newest, newest))
         self.on_row()
 
     def _look_for_new_file(self) -> None:
@@ -246,35 +266,34 @@ class Outbox:
     def _rewind(self) -> None:
         """What was read and not sent, or sent and not passed on, is read again."""
         self._read.clear()
+        self._sent.clear()
         self._under_way.clear()
         self._passed.clear()
 
     def _fill(self) -> None:
-        """Read the next piece. Numbers that are not there any more, and are asked for, are told to be gone."""
-        after, again, cursor, count = core.take(self._delivery, READ_AT_ONCE, time.monotonic())
-        if not again and not count:
+        """Read the next piece. Each row says which one is before it, so that nobody waits for a number that is gone."""
+        while self._sent and self._sent[0] <= self._delivery.upto:
+            self._sent.popleft()
+        after, turn = core.turn(self._delivery, READ_AT_ONCE, len(self._sent), time.monotonic())
+        if not turn.again and not turn.count:
             self._delivery = after
             return
-        wanted = self._db.read(lambda db: history_rows.some(db, again), None) if again else []
-        rows = self._db.read(lambda db: history_rows.following(db, cursor, count), None)
-        if wanted is None or rows is None:
-            return  # the disk cannot be read just now: nothing was taken
-        self._delivery = after
-        gone = tuple(sorted(set(again) - {row.seq for row in wanted}))
-        if gone:
-            self._delivery = core.given_up(self._delivery, gone)
-            self._say_gone(gone)
+        wanted = self._db.read(lambda db: history_rows.some(db, turn.again), None) if turn.again else []
+        rows = self._db.read(lambda db: history_rows.following(db, turn.after, turn.count), None)
+        if wanted is None or rows is None:  # the disk cannot be read just now: nothing was taken
+            self._delivery = core.not_taken(self._delivery, time.monotonic())
+            return
+        after = core.given_up(after, tuple(set(turn.again) - {row.seq for row in wanted}))
+        is_end = len(rows) < turn.count
+        self._delivery = core.advanced(after, after.newest if is_end else rows[-1].seq if rows else 0)
+        self._sent.extend(row.seq for row in rows)
         now_s = self._now_s()[0]
         self._read.extend(self._out(row, now_s) for row in (*wanted, *rows))
 
-    def _say_gone(self, seqs: tuple[int, ...]) -> None:
-        self._append([self._told(Gap(seq, seq, 1, "not_kept")) for seq in seqs])
-
     def _out(self, row: StoredRow, now_s: float) -> OutRow:
-        payload = row.payload
-        if now_s - row.at_s > self._reporting.heartbeat_s:
-            # The field is written by us, as the model writes it, and by nobody else.
-            payload = payload.replace('"historical":false', '"historical":true', 1)
+        is_late = "true" if now_s - row.at_s > self._reporting.heartbeat_s else "false"
+        # The field is written by us, as the model writes it, and by nobody else.
+        payload = row.payload.replace('"historical":false', f'"historical":{is_late},"prev":{row.prev}', 1)
         return OutRow(row.seq, row.topic, payload.encode())
 
     def _begin_anew(self, ack: HistoryAck) -> None:

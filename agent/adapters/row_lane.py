@@ -33,6 +33,9 @@ class RowSource(Protocol):
     def passed_on(self, seq: int) -> None:
         """The broker has passed one on."""
 
+    def unheard(self, seq: int) -> None:
+        """The broker has one, and nobody to pass it on to."""
+
     def not_taken(self) -> None:
         """The broker takes none just now."""
 
@@ -77,11 +80,14 @@ class RowLane:
             return None
         self._bytes -= len(row.raw)
         self._follow(time.monotonic() - sent_s)
-        if code.is_failure or code.value == NO_MATCHING_SUBSCRIBERS:
+        if code.is_failure:
             self._source.not_taken()
-            return self._news(f"{row.topic}: {code}" if code.is_failure else "")
+            return self._news(f"{row.topic}: {code}")
         self._said = ""
-        self._source.passed_on(row.seq)
+        if code.value == NO_MATCHING_SUBSCRIBERS:
+            self._source.unheard(row.seq)
+        else:
+            self._source.passed_on(row.seq)
         return None
 
     def is_idle(self) -> bool:
@@ -94,7 +100,7 @@ class RowLane:
 
     def _news(self, refusal: str) -> str | None:
         is_new, self._said = refusal != self._said, refusal
-        return refusal if is_new and refusal else None
+        return refusal if is_new else None
 
     def _follow(self, took_s: float) -> None:
         if took_s > SLOW_S:

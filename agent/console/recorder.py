@@ -22,18 +22,21 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from pydantic import Field, ValidationError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from agent.adapters.broker_trouble import deaf, refused, silent, trouble
 from agent.adapters.mqtt_client import KEEPALIVE_S, back_off_s, guarded, new_client
 from agent.console import progress
-from agent.console.store import Key, Row, Store
+from agent.console.store import Key, Row, Store, unreadable
 from agent.core.contract import (
     MAX_PAYLOAD_BYTES,
     MODELS,
     ROOT,
+    SEQ_MAX,
     HistoryAck,
     HistoryRow,
+    Payload,
     decode,
     encode,
     split_topic,
@@ -53,7 +56,7 @@ ACK_EVERY_S = 1.0
 HOLE_AFTER_S = 5.0
 TOPICS = ("history/headcount", "history/event")
 ACKS = f"{ROOT}/+/history/ack"
-LOG_EVERY_S = 60.0
+LOG_EVERY_S = SAY_AGAIN_S = 60.0
 FIRST_ANSWER_S = 15.0
 NUL = "\\u0000"  # as JSON has it; PostgreSQL takes none
 
@@ -66,6 +69,7 @@ class Came:
     full_topic: str
     raw: bytes
     mid: int
+    qos: int = 1
 
 
 @dataclass
@@ -75,6 +79,7 @@ class Told:
     upto: int = 0
     holes: dict[int, float] = field(default_factory=dict)
     said: HistoryAck | None = None
+    said_s: float = 0.0
 
 
 class Recorder:
@@ -154,7 +159,7 @@ class Recorder:
         rows = [row for each in batch if (row := self._row(each, now_s)) is not None]
         if self._write(rows):
             for each in batch:
-                each.client.ack(each.mid, 1)
+                each.client.ack(each.mid, each.qos)
 
     def _write(self, rows: Sequence[Row]) -> bool:
         """True once all that can be written is; False: we were told to end before."""
@@ -181,25 +186,24 @@ class Recorder:
         if name == "history/ack":
             self._heard_ack(came)
             return None
-        why = "unknown topic"
-        if name in TOPICS:
-            try:
-                payload = decode(MODELS[name], came.raw)
-                text = came.raw.decode()
-            except ValueError as error:
-                why = str(error)
-            else:
-                if isinstance(payload, HistoryRow) and payload.epoch and payload.seq and NUL not in text:
-                    return Row(site, name, payload, text, now_s)
-                why = "without epoch or number, or with a NUL"
-        self._refused(came, why)
-        return None
+        if name not in TOPICS:
+            return self._refused(came, "unknown topic")
+        text = came.raw.decode(errors="replace").replace(NUL, "\\ufffd").replace("\0", "")
+        try:
+            payload = decode(MODELS[name], text.encode())
+        except ValueError as error:
+            self._refused(came, str(error))
+            return _tombstone(site, text, now_s)
+        if isinstance(payload, HistoryRow) and payload.epoch and payload.seq:
+            return Row(site, name, payload, text, now_s)
+        return self._refused(came, "without epoch or number")
 
-    def _refused(self, came: Came, why: str) -> None:
-        """What is no row is acknowledged all the same: it would come again and again."""
+    def _refused(self, came: Came, why: str) -> Row | None:
+        """What is no row is acknowledged all the same: it would come again and again. Returns None."""
         self.counts["refused"] += 1
         if self.counts["refused"] <= 10 or self.counts["refused"] % 1000 == 0:
             log.warning("%s: refused, %s", came.full_topic[:100], why)
+        return None
 
     # Acknowledgements
 
@@ -245,7 +249,9 @@ class Recorder:
             self._touched.add(key)  # until they are filled
         old = {seq for seq, since_s in told.holes.items() if now_s - since_s >= HOLE_AFTER_S}
         ack = progress.ack(key[1], state, told.upto, old)
-        if ack is not None and ack != told.said:
+        is_due = ack != told.said or (state.holes and now_s - told.said_s >= SAY_AGAIN_S)
+        if ack is not None and is_due:
+            told.said_s = now_s
             client.publish(topic(key[0], "history/ack"), encode(ack), qos=1, retain=True)
             self.counts["acknowledgements"] += 1
             told.said, told.upto = ack, max(told.upto, ack.upto)
@@ -333,7 +339,28 @@ class Recorder:
     def _on_message(self, client: mqtt.Client, message: mqtt.MQTTMessage) -> None:
         # What is over the limit is refused unread: its first bytes are enough for that, and a flood of it stays small.
         raw = bytes(message.payload[: MAX_PAYLOAD_BYTES + 1])
-        self._came.put(Came(client, message.topic, raw, message.mid))
+        if message.qos:
+            self._came.put(Came(client, message.topic, raw, message.mid, message.qos))
+        elif message.topic.endswith("/history/ack") and self._came.qsize() < UNDER_WAY:
+            self._came.put(Came(client, message.topic, raw, message.mid, 0))
+        else:
+            # Nothing holds back what is sent so, and nobody sends a row so who wants it kept.
+            self.counts["refused"] += 1
+
+
+def _tombstone(site: str, text: str, now_s: float) -> Row | None:
+    """What can be known of a row that cannot be read: its number, so that it is no hole; None: not even that."""
+    try:
+        found = _Numbered.model_validate_json(text)
+    except ValidationError:
+        return None
+    return unreadable(site, text, found.epoch, found.seq, found.prev, now_s)
+
+
+class _Numbered(Payload):
+    epoch: str = Field(min_length=1, max_length=36)
+    seq: int = Field(ge=1, le=SEQ_MAX)
+    prev: int | None = Field(default=None, ge=0, le=SEQ_MAX)
 
 
 def _first_line(error: Exception) -> str:

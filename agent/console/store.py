@@ -7,7 +7,7 @@ boot tells when that was.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from agent.console.progress import GoneRange
+from agent.console.progress import Here
 from agent.core.contract import HistoryEvent, HistoryHeadcount, HistoryRow
 
 META = MetaData()
@@ -48,6 +48,7 @@ ROW = Table(
     Column("boot_id", String(36), nullable=False),
     Column("uptime_s", Float, nullable=False),
     Column("received_s", Float, nullable=False),
+    Column("prev", NUMBER, nullable=False),  # the row before it that the site still has
     # A headcount's
     Column("from_s", Float),
     Column("to_s", Float),
@@ -69,16 +70,6 @@ PROGRESS = Table(
     Column("site", SITE, primary_key=True),
     Column("epoch", EPOCH, primary_key=True),
     Column("upto", NUMBER, nullable=False),
-)
-GONE = Table(
-    "gone",
-    META,
-    Column("site", SITE, primary_key=True),
-    Column("epoch", EPOCH, primary_key=True),
-    Column("seq", NUMBER, primary_key=True),  # of the event that said so
-    Column("first", NUMBER, nullable=False),
-    Column("last", NUMBER, nullable=False),
-    Column("count", NUMBER, nullable=False),
 )
 BOOT = Table(
     "boot",
@@ -103,6 +94,15 @@ class Row:
     payload: HistoryRow
     raw: str
     received_s: float
+
+
+def unreadable(site: str, raw: str, epoch: str, seq: int, prev: int | None, received_s: float) -> Row:
+    """A row that is none for this version: kept as it came, so that the site need not send it for ever."""
+    moment = datetime.fromtimestamp(received_s, UTC)
+    payload = HistoryRow(
+        at=moment, session="", clock="unsynced", epoch=epoch, seq=seq, boot_id="", uptime_s=0.0, prev=prev
+    )
+    return Row(site, "history/unreadable", payload, raw, received_s)
 
 
 class Store:
@@ -148,20 +148,17 @@ class Store:
         with self._engine.begin() as db:
             boots = self._boots(db, rows)
             self._insert(db, ROW, [_values(row, boots) for row in rows])
-            self._insert(db, GONE, [values for row in rows if (values := _gone(row)) is not None])
         return {(row.site, row.payload.epoch) for row in rows}
 
-    def look(self, key: Key) -> tuple[int, list[int], list[GoneRange]]:
-        """From where, and which numbers above that are here, and what is gone: the arguments of ``progress``."""
+    def look(self, key: Key) -> tuple[int, list[Here]]:
+        """From where, and which rows above that are here: the arguments of ``progress``."""
         site, epoch = key
         with self._engine.connect() as db:
-            found = db.execute(select(PROGRESS.c.upto).where(PROGRESS.c.site == site, PROGRESS.c.epoch == epoch))
-            upto = found.scalar() or 0
+            known = select(PROGRESS.c.upto).where(PROGRESS.c.site == site, PROGRESS.c.epoch == epoch)
+            upto = db.execute(known).scalar() or 0
             mine = (ROW.c.site == site, ROW.c.epoch == epoch, ROW.c.seq > upto)
-            here = list(db.execute(select(ROW.c.seq).where(*mine).order_by(ROW.c.seq).limit(LOOK_AT)).scalars())
-            is_gone = (GONE.c.site == site, GONE.c.epoch == epoch, GONE.c.last > upto)
-            gone = db.execute(select(GONE.c.first, GONE.c.last, GONE.c.count).where(*is_gone))
-            return upto, here, [GoneRange(*each) for each in gone]
+            found = db.execute(select(ROW.c.seq, ROW.c.prev).where(*mine).order_by(ROW.c.seq).limit(LOOK_AT))
+            return upto, [(seq, prev) for seq, prev in found]
 
     def remember(self, reached: Iterable[tuple[Key, int]]) -> None:
         """Write down how far it is, so that it need not be looked at again."""
@@ -177,17 +174,27 @@ class Store:
                 db.execute(newer, values)
 
     def keys(self) -> list[Key]:
-        """Every site and epoch that there are rows of."""
+        """Every site and epoch that was ever acknowledged."""
         with self._engine.connect() as db:
-            return [(site, epoch) for site, epoch in db.execute(select(ROW.c.site, ROW.c.epoch).distinct())]
+            return [(site, epoch) for site, epoch in db.execute(select(PROGRESS.c.site, PROGRESS.c.epoch))]
 
     @property
     def _dialect(self) -> Any:
         return postgresql if self._engine.dialect.name == "postgresql" else sqlite
 
     def _insert(self, db: Connection, table: Table, values: list[dict[str, Any]]) -> None:
-        if values:
-            db.execute(self._dialect.insert(table).on_conflict_do_nothing(), values)
+        """Rows that are there already are passed over; but what is before them may have gone meanwhile."""
+        if not values:
+            return
+        insert = self._dialect.insert(table)
+        if table is not ROW:
+            db.execute(insert.on_conflict_do_nothing(), values)
+            return
+        less = insert.excluded.prev < ROW.c.prev
+        key = ["site", "epoch", "seq"]
+        db.execute(
+            insert.on_conflict_do_update(index_elements=key, set_={"prev": insert.excluded.prev}, where=less), values
+        )
 
     def _boots(self, db: Connection, rows: Sequence[Row]) -> dict[tuple[str, str], float]:
         """When each boot of the rows began, where that is known; what was written of it before is dated anew."""
@@ -243,6 +250,7 @@ def _values(row: Row, boots: dict[tuple[str, str], float]) -> dict[str, Any]:
         "boot_id": payload.boot_id,
         "uptime_s": payload.uptime_s,
         "received_s": row.received_s,
+        "prev": payload.seq - 1 if payload.prev is None else min(payload.prev, payload.seq - 1),
         "from_s": _seconds(payload.from_) + late_s if isinstance(payload, HistoryHeadcount) else None,
         "to_s": _seconds(payload.to) + late_s if isinstance(payload, HistoryHeadcount) else None,
         **{name: getattr(payload, name) if is_count else None for name in HEADCOUNT_FIELDS},
@@ -253,20 +261,6 @@ def _values(row: Row, boots: dict[tuple[str, str], float]) -> dict[str, Any]:
 
 HEADCOUNT_FIELDS = ("value", "people_minutes", "unknown_s", "conference")
 EVENT_FIELDS = ("kind", "severity")
-
-
-def _gone(row: Row) -> dict[str, Any] | None:
-    """What an ``outbox.gap`` says is gone; None where it is none, or says nothing that can be used."""
-    payload = row.payload
-    if not isinstance(payload, HistoryEvent) or payload.kind != "outbox.gap":
-        return None
-    first, last, count = (payload.detail.get(name) for name in ("from", "to", "count"))
-    if not (isinstance(first, int) and isinstance(last, int) and isinstance(count, int)):
-        return None
-    if not 0 < first <= last < payload.seq or not 0 < count <= last - first + 1:
-        return None
-    values = {"first": first, "last": last, "count": count}
-    return {"site": row.site, "epoch": payload.epoch, "seq": payload.seq, **values}
 
 
 def _date_anew(db: Connection, site: str, boot_id: str, began_s: float) -> None:

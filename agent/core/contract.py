@@ -224,8 +224,8 @@ class Readiness(FromSite):
 
 
 class HistoryRow(FromSite):
-    """What both history topics carry. ``epoch`` and ``seq`` are given by the disk that keeps the row, ``historical`` by
-    the link that sends it late.
+    """What both history topics carry. ``epoch`` and ``seq`` are given by the disk that keeps the row. When it is sent
+    come ``historical`` (it is late) and ``prev``, the number of the row before it that there still is (0: none).
 
     ``uptime_s`` is monotonic, so that the centre can correct times from before the clock was set.
     """
@@ -235,6 +235,7 @@ class HistoryRow(FromSite):
     boot_id: str = Field(max_length=36)
     uptime_s: float = Field(ge=0)
     historical: bool = False
+    prev: int | None = Field(default=None, ge=0, le=SEQ_MAX)
 
 
 class HistoryHeadcount(HistoryRow):

@@ -304,10 +304,13 @@ class ResultKept:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The newest ``Keep`` is written, or could not be. ``survives``: on a disk, and no power cut takes it."""
+    """The newest ``Keep`` is written, or could not be. ``survives``: on a disk, and no power cut takes it;
+    ``lost_others``: what was written before is there no more.
+    """
 
     is_on_disk: bool
     survives: bool = True
+    lost_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,12 @@ def keep(
     return replace(keeper, order=order, plan_s=plan_s, deadline_s=None), [order]
 
 
-def answered(keeper: Keeper, is_on_disk: bool, now_s: float, survives: bool = True) -> Keeper:
-    """The disk has answered the order that was under way."""
+def answered(
+    keeper: Keeper, is_on_disk: bool, now_s: float, survives: bool = True, lost_others: bool = False
+) -> Keeper:
+    """The disk has answered the order that was under way. A file that began anew has none of the older facts."""
+    if lost_others:
+        keeper = replace(keeper, facts={})
     order = keeper.order
     if order is None:
         return keeper

@@ -14,9 +14,11 @@ def ack(upto: int, missing: tuple[int, ...] = (), resend_from: int | None = None
 
 
 def sent(delivery: Delivery, most: int = 1000, now_s: float = 0.0) -> tuple[Delivery, list[int]]:
-    """Take, and the numbers that then go out."""
-    after, again, cursor, count = core.take(delivery, most, now_s)
-    return after, [*again, *range(cursor + 1, cursor + count + 1)]
+    """What goes out next, of a disk on which no number is gone."""
+    unanswered = max(0, delivery.cursor - delivery.upto)
+    after, turn = core.turn(delivery, most, unanswered, now_s)
+    rows = range(turn.after + 1, min(turn.after + turn.count, delivery.newest) + 1)
+    return core.advanced(after, rows[-1] if rows else 0), [*turn.again, *rows]
 
 
 def opened(newest: int, upto: int = 0) -> Delivery:
@@ -86,7 +88,7 @@ def test_a_silent_centre_is_asked_again_each_time_later() -> None:
     # It is back, with nothing of what was sent meanwhile.
     state = core.acknowledged(state, ack(0), now_s + 1)
     assert sent(state, now_s=now_s + 1)[1] == [1, 2, 3]
-    assert state.patience_s == PATIENCE_S
+    assert state.silences == 0
 
 
 def test_a_centre_that_was_silent_is_sent_a_little_until_it_speaks_also_on_another_connection() -> None:

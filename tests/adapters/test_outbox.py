@@ -123,19 +123,25 @@ def test_an_acknowledgement_that_is_none_is_logged_and_changes_nothing(
     assert site.out.figures().rows == 3
 
 
-def test_a_number_that_is_not_kept_any_more_is_said_to_be_gone(box: MakeBox) -> None:
+def test_asked_for_a_number_that_is_gone_it_sends_the_next_one_which_says_so(box: MakeBox) -> None:
     site = box()
-    site.write(5)
+    site.write(6)
     site.take()
     site.db.write(lambda db: db.execute("DELETE FROM row WHERE seq IN (2, 3)").rowcount)
-    site.ack(5, (2, 3, 4))
-    assert site.take() == [4]
-    rows = site.out.take(10)
-    assert [json.loads(row.raw)["detail"] for row in rows] == [
-        {"from": seq, "to": seq, "count": 1, "why": "not_kept"} for seq in (2, 3)
-    ]
-    site.ack(7, (4,))  # the centre has read what is gone
-    assert (site.take(), site.out.figures().rows) == ([], 1)
+    site.ack(6, (2, 3, 5))
+    rows = [json.loads(row.raw) for row in site.out.take(10)]
+    assert [(row["seq"], row["prev"]) for row in rows] == [(4, 1), (5, 4)]
+    assert site.out.figures().rows == 1  # the one that is there is still waited for
+    site.ack(6)
+    assert (site.take(), site.out.figures().rows) == ([], 0)
+
+
+def test_each_row_says_which_one_is_before_it(box: MakeBox) -> None:
+    site = box()
+    site.write(5)
+    site.db.write(lambda db: db.execute("DELETE FROM row WHERE seq IN (1, 3)").rowcount)
+    rows = [json.loads(row.raw) for row in site.out.take(10)]
+    assert [(row["seq"], row["prev"]) for row in rows] == [(2, 0), (4, 2), (5, 4)]
 
 
 def test_a_disk_that_is_an_old_copy_begins_a_new_epoch_and_loses_nothing(box: MakeBox) -> None:
@@ -171,11 +177,19 @@ def test_with_a_centre_the_brokers_word_is_not(box: MakeBox) -> None:
     assert site.out.figures().rows == 2
 
 
+def test_without_a_centre_nobody_who_listens_is_no_matter(box: MakeBox) -> None:
+    site = box(acknowledge="broker")
+    site.write(3)
+    for seq in site.take():
+        site.out.unheard(seq)
+    assert site.out.figures().rows == 0
+
+
 def test_where_nobody_listens_rows_stay(box: MakeBox) -> None:
     site = box()
     site.write(3)
     site.take()
-    site.out.not_taken()
+    site.out.unheard(1)
     assert site.take() == []
     assert site.out.figures().rows == 3
     deadline_s = site.out.deadline_s()

@@ -4,56 +4,55 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.console.progress import GoneRange, Progress, ack, progress
+from agent.console.progress import Here, Progress, ack, progress
 from agent.core.contract import MISSING_MAX
 
 
-def numbers(*parts: tuple[int, int]) -> list[int]:
-    return [seq for first, last in parts for seq in range(first, last + 1)]
+def here(*seqs: int, of: list[int] | None = None) -> list[Here]:
+    """These rows of a site that has, or had when it sent them, the rows ``of`` (default: every number)."""
+    return [(seq, max((each for each in of or range(seq) if each < seq), default=0)) for seq in seqs]
 
 
 def test_without_holes_all_is_here() -> None:
-    assert progress(0, numbers((1, 5)), []) == Progress(5, 5)
-    assert progress(5, numbers((6, 9)), []) == Progress(9, 9)
-    assert progress(5, [], []) == Progress(5, 5)
+    assert progress(0, here(1, 2, 3, 4, 5)) == Progress(5, 5)
+    assert progress(5, here(6, 7)) == Progress(7, 7)
+    assert progress(5, []) == Progress(5, 5)
 
 
 def test_a_hole_stops_it_and_is_named() -> None:
-    assert progress(0, numbers((1, 3), (5, 6), (9, 9)), []) == Progress(3, 9, (4, 7, 8))
-    assert progress(0, numbers((3, 4)), []) == Progress(0, 4, (1, 2))
+    assert progress(0, here(1, 2, 3, 5, 6, 9)) == Progress(3, 9, (4, 7, 8))
+    assert progress(0, here(3, 4)) == Progress(0, 4, (1, 2))
+
+
+def test_what_the_site_has_no_more_is_no_hole() -> None:
+    left = [1, 2, 3, 6, 9]
+    assert progress(0, here(1, 2, 3, 6, 9, of=left)) == Progress(9, 9)
+    # 6 is on its way; whether there is a 7 or an 8 does not matter: the row 9 says that 6 is before it.
+    assert progress(0, here(1, 2, 3, 9, of=left)) == Progress(3, 9, (4, 5, 6))
+    assert progress(0, [(501, 0)]) == Progress(501, 501)
 
 
 def test_what_the_site_was_told_and_the_database_lost_are_holes() -> None:
-    assert progress(3, [], [], wanted=5) == Progress(3, 3, (4, 5))
-    assert progress(3, [4, 5], [], wanted=5) == Progress(5, 5)
+    assert progress(3, [], wanted=5) == Progress(3, 3, (4, 5))
+    assert progress(3, here(4, 5), wanted=5) == Progress(5, 5)
 
 
 def test_more_holes_than_can_be_named() -> None:
-    state = progress(0, [1000], [])
+    state = progress(0, here(1000))
     assert (state.upto, len(state.holes), state.more) == (0, MISSING_MAX + 1, True)
 
 
-def test_what_is_gone_is_no_hole_once_no_more_is_lacking_than_that() -> None:
-    here = numbers((1, 3), (5, 5), (7, 10))
-    assert progress(0, here, [GoneRange(4, 6, 2)]) == Progress(10, 10)
-    # One of the range is still on its way: which of the two is gone nobody knows.
-    assert progress(0, numbers((1, 3), (5, 5), (8, 10)), [GoneRange(4, 6, 2)]).holes == (7,)
-    assert progress(0, numbers((1, 3), (7, 10)), [GoneRange(4, 6, 2)]).holes == (4, 5, 6)
-
-
-def test_ranges_that_overlap_count_together() -> None:
-    gone = [GoneRange(2, 8, 3), GoneRange(3, 7, 2), GoneRange(20, 20, 1)]
-    here = [seq for seq in range(1, 30) if seq not in (2, 4, 6, 3, 7, 20)]
-    assert progress(0, here, gone) == Progress(29, 29)
-
-
-@given(st.sets(st.integers(1, 60)), st.integers(0, 60))
-def test_all_that_is_not_here_is_a_hole_and_nothing_else(here: set[int], newest: int) -> None:
-    here = {seq for seq in here if seq <= newest}
-    state = progress(0, sorted(here), [])
-    top = max(here, default=0)
-    assert set(state.holes) == set(range(1, top + 1)) - here
-    assert state.upto == min(state.holes, default=top + 1) - 1
+@given(st.sets(st.integers(1, 60)), st.sets(st.integers(1, 60)))
+def test_once_all_that_a_site_has_is_here_nothing_is_waited_for(on_disk: set[int], came: set[int]) -> None:
+    """Whatever went from the disk, and whatever came before it went: with all that is left here there is no hole."""
+    left = sorted(on_disk)
+    everything = {**dict(here(*sorted(came - on_disk))), **dict(here(*left, of=left))}
+    rows = sorted(everything.items())
+    above = [seq for seq, _ in rows if seq > max(left, default=0)]
+    state = progress(0, [row for row in rows if row[0] not in above])
+    gone = came - on_disk - set(above)
+    assert set(state.holes) <= set(range(1, max(gone, default=0)))
+    assert progress(0, here(*left, of=left)) == Progress(max(left, default=0), max(left, default=0))
 
 
 def test_holes_are_named_once_they_are_old_and_what_lies_beyond_young_ones_waits() -> None:
@@ -69,13 +68,13 @@ def test_holes_are_named_once_they_are_old_and_what_lies_beyond_young_ones_waits
     assert (said.upto, said.missing) == (9, (4, 7, 8))
 
 
-def test_a_site_is_never_told_less_than_before_and_asked_for_all_of_it_where_too_much_is_gone() -> None:
-    state = progress(3, [], [], wanted=9)
+def test_a_site_is_never_told_less_than_before_and_asked_for_all_of_it_where_too_much_is_lost() -> None:
+    state = progress(3, [], wanted=9)
     assert ack("e", state, 9, old=()) is None
     said = ack("e", state, 9, old=set(state.holes))
     assert said is not None
     assert (said.upto, said.missing) == (9, (4, 5, 6, 7, 8, 9))
-    lost = progress(3, [], [], wanted=1000)
+    lost = progress(3, [], wanted=1000)
     assert ack("e", lost, 1000, old=()) is None
     said = ack("e", lost, 1000, old=set(lost.holes))
     assert said is not None

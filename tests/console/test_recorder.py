@@ -13,6 +13,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy.exc import OperationalError
 
+from agent.adapters import delivery
 from agent.adapters.mosquitto import Mosquitto, free_port
 from agent.adapters.mqtt_client import guarded
 from agent.adapters.mqtt_link import MqttLink
@@ -119,8 +120,8 @@ def test_holes_are_named_once_they_are_old(
         wait_for(lambda: site.told(upto=5, missing=[3, 4]), "the holes by name")
         site.send(event(3))
         wait_for(lambda: site.told(upto=5, missing=[4]), "one of them filled")
-        site.send(event(6, kind="outbox.gap", detail={"from": 4, "to": 4, "count": 1, "why": "not_kept"}))
-        wait_for(lambda: site.told(upto=6, missing=[]), "the other one gone")
+        site.send(event(5, prev=3))  # asked for one that is gone, a site sends the next one
+        wait_for(lambda: site.told(upto=5, missing=[]), "the other one gone")
 
 
 def test_a_database_that_was_put_back_asks_for_its_rows_again(
@@ -180,7 +181,7 @@ def test_a_database_that_comes_back_takes_what_waited(
 BAD = [
     b"", b"{", b"null", b"[]", b"\xff\xfe", b"\xef\xbb\xbf{}", b"\0" * 100, b"[" * 100_000, b'{"at": NaN}',
     b"x" * 70_000,
-    event(0).raw.encode(), event(7, epoch="").raw.encode(), event(7).raw.replace("power.changed", "\\u0000").encode(),
+    event(0).raw.encode(), event(7, epoch="").raw.encode(),
     event(7).raw.replace('"seq":7', '"seq":99999999999999999999').encode(),
     window(7).raw.replace('"value":7', '"value":99999999999').encode(),
     event(7).raw.replace('"info"', '"terrible"').encode(), event(7).raw.replace('"seq":7', '"seq":"7"').encode(),
@@ -194,10 +195,37 @@ def test_what_is_no_row_is_refused_counted_and_holds_nothing_up(broker: Mosquitt
         site.say(f"{ROOT}/history/nonsense", b"{}")
         for raw in BAD[:10]:
             site.say(f"{ROOT}/history/ack", raw)
-        site.send(event(1))
-        wait_for(lambda: site.told(upto=1), "the good one")
-        assert [seq for (seq,) in rows(store, "seq")] == [1]
+        for seq in range(1, 7):
+            site.send(event(seq))
+        # One that cannot be read has its number all the same: it is no hole that is asked for, for ever.
+        wait_for(lambda: site.told(upto=7), "the good ones")
+        assert [row for row in rows(store, "seq", "topic") if row[0] >= 6] == [
+            (6, "history/event"),
+            (7, "history/unreadable"),
+        ]
         assert recorder.counts["refused"] == len(BAD)
+
+
+def test_letters_that_no_database_takes_are_replaced(broker: Mosquitto, store: Store, site: RawSite) -> None:
+    raw = event(1).raw.replace("power.changed", "\\u0000x").encode()
+    with recording(broker, store):
+        site.say(f"{ROOT}/history/event", raw)
+        wait_for(lambda: site.told(upto=1), "the row")
+    assert rows(store, "kind") == [("\ufffdx",)]
+
+
+def test_what_is_sent_at_qos_0_neither_ends_the_connection_nor_is_a_row(
+    broker: Mosquitto, store: Store, site: RawSite
+) -> None:
+    with recording(broker, store) as recorder:
+        client = recorder._client
+        for seq in range(50, 60):
+            site.client.publish(f"{ROOT}/history/event", event(seq).raw.encode(), qos=0)
+            site.client.publish(f"{ROOT}/history/ack", b'{"epoch": "e", "upto": 1}', qos=0, retain=True)
+        site.send(event(1))
+        wait_for(lambda: site.told(upto=1, missing=[]), "the row at QoS 1")
+        assert recorder._client is client
+    assert [seq for (seq,) in rows(store, "seq")] == [1]
 
 
 def test_two_recorders_share_the_load_and_the_key_judges(
@@ -214,7 +242,10 @@ def test_two_recorders_share_the_load_and_the_key_judges(
     other.close()
 
 
-def test_from_the_outbox_of_a_site_to_the_database_and_back(broker: Mosquitto, store: Store, tmp_path: Path) -> None:
+def test_from_the_outbox_of_a_site_to_the_database_and_back(
+    broker: Mosquitto, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "PROBE_S", 1.0)  # how often a site asks whether somebody listens by now
     box, events = Box(tmp_path / "agent.db", time.time()), Events()
     numbers = iter(range(1, 100))
     link = MqttLink(

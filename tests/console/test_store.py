@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.console.progress import GoneRange
 from agent.console.store import ROW, Row, Store
 from agent.core.contract import HistoryEvent, HistoryHeadcount, encode
 
@@ -53,30 +52,29 @@ def test_what_comes_twice_is_there_once(store: Store) -> None:
 def test_sites_and_epochs_do_not_meet(store: Store) -> None:
     store.write([event(1), event(1, site="chi-linh"), event(1, epoch="another")])
     assert len(rows(store, "seq")) == 3
-    assert set(store.keys()) == {("nam-sach", EPOCH), ("chi-linh", EPOCH), ("nam-sach", "another")}
+    keys = {("nam-sach", EPOCH), ("chi-linh", EPOCH), ("nam-sach", "another")}
+    store.remember([(key, 1) for key in keys])
+    assert set(store.keys()) == keys
 
 
 def test_the_numbers_that_are_here_and_how_far_it_is(store: Store) -> None:
     store.write([event(seq) for seq in (1, 2, 3, 6, 9)])
     key = ("nam-sach", EPOCH)
-    assert store.look(key) == (0, [1, 2, 3, 6, 9], [])
+    assert store.look(key) == (0, [(1, 0), (2, 1), (3, 2), (6, 5), (9, 8)])
     store.remember([(key, 3)])
-    assert store.look(key) == (3, [6, 9], [])
+    assert store.look(key) == (3, [(6, 5), (9, 8)])
     store.remember([(key, 2)])  # another recorder that looked earlier
     assert store.look(key)[0] == 3
-    assert store.look(("nobody", EPOCH)) == (0, [], [])
+    assert store.look(("nobody", EPOCH)) == (0, [])
 
 
-def test_what_a_site_says_is_gone_is_known_and_nonsense_is_not(store: Store) -> None:
-    def gap(seq: int, **detail: Any) -> Row:
-        return event(seq, kind="outbox.gap", detail=detail)
-
-    store.write([
-        gap(50, **{"from": 3, "to": 9, "count": 4}), gap(51, **{"from": 9, "to": 3, "count": 1}),
-        gap(52, **{"from": 1, "to": 60, "count": 1}), gap(53, **{"from": 1, "to": 2, "count": 3}),
-        gap(54, **{"from": "1", "to": 2, "count": 1}), gap(55), gap(56, **{"from": 0, "to": 2, "count": 1}),
-    ])  # fmt: skip
-    assert store.look(("nam-sach", EPOCH))[2] == [GoneRange(3, 9, 4)]
+def test_a_row_that_comes_again_says_what_has_gone_before_it(store: Store) -> None:
+    store.write([event(1), event(5, prev=4), event(6)])
+    assert store.look(("nam-sach", EPOCH)) == (0, [(1, 0), (5, 4), (6, 5)])
+    store.write([event(5, prev=1)])
+    store.write([event(5, prev=3)])  # an older copy of it, on its way for longer
+    assert store.look(("nam-sach", EPOCH))[1] == [(1, 0), (5, 1), (6, 5)]
+    assert len(rows(store, "seq")) == 3
 
 
 @pytest.mark.parametrize("known_before", [True, False])
@@ -117,7 +115,7 @@ def test_nothing_of_a_batch_that_fails_is_written(store: Store) -> None:
 
 def test_the_largest_number_fits(store: Store) -> None:
     store.write([event(2**63 - 1)])
-    assert store.look(("nam-sach", EPOCH))[1] == [2**63 - 1]
+    assert store.look(("nam-sach", EPOCH))[1] == [(2**63 - 1, 2**63 - 2)]
 
 
 def test_a_password_is_not_shown() -> None:
