@@ -307,3 +307,29 @@ def test_on_a_card_that_can_only_be_read_the_room_still_knows_how_it_stood(tmp_p
         again.close()
     finally:
         subprocess.run(["umount", card], check=True)
+
+
+def test_a_page_that_is_damaged_is_met_by_reading_and_a_new_file_begins(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    first = opened(path)
+    assert first.next_connection() == 1
+    for _ in range(20):
+        assert first.keep(Keep(tuple(event() for _ in range(100))))
+    first.close()
+    raw = bytearray(path.read_bytes())
+    middle = len(raw) // 2 // 4096 * 4096
+    raw[middle : middle + 4096] = b"\xa5" * 4096
+    path.write_bytes(raw)
+    db = opened(path)
+    assert db.next_connection() == 2
+    renewed: list[bool] = []
+    db.on_new_file = lambda: renewed.append(True)
+    assert rows(db) == []  # of the new file, which has none
+    assert (renewed, db.began_anew, db.is_volatile) == ([True], "disk_damaged", False)
+    assert db.take_loss()
+    assert not db.take_loss()
+    assert db.keep(Keep((event(),), {"power": "{}"}))
+    assert [row.seq for row in rows(db)] == [1]
+    assert db.next_connection() == 3  # a centre takes a lower one for an earlier life
+    assert (tmp_path / "agent.db.damaged-1").exists()
+    db.close()
