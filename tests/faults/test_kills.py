@@ -22,7 +22,7 @@ from tests.conftest import wait_for
 from tests.console.test_store import rows
 from tests.faults.line import Line, line
 
-KILLS = 1000 if os.environ.get("DIEMCAU_FULL") else 30
+KILLS = 1000 if os.environ.get("DIEMCAU_FULL") else 20
 DRAIN_S = 120
 ROOT = Path(__file__).resolve().parents[2]
 
