@@ -18,6 +18,7 @@ Polygon = tuple[Point, ...]
 # Header GPIOs of every Raspberry Pi since the B+; 0 and 1 belong to the HAT's EEPROM.
 # Source: raspberrypi.com documentation, "GPIO and the 40-pin header".
 LOWEST_PIN, HIGHEST_PIN = 2, 27
+CHECKS_MAX = 64
 GROUP_OF_KIND = {"usb-camera": "display", "usb-microphone": "audio"}
 
 
@@ -139,7 +140,7 @@ class RoomConfig(Section):
 
     site: SiteSection = SiteSection()
     power: PowerSection = PowerSection()
-    checks: tuple[CheckSection, ...] = Field(default=(), max_length=64)
+    checks: tuple[CheckSection, ...] = Field(default=(), max_length=CHECKS_MAX)
     camera: CameraSection = CameraSection()
     headcount: HeadcountSection = HeadcountSection()
     reporting: ReportingSection = ReportingSection()
