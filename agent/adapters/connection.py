@@ -6,6 +6,8 @@ lock of ours while paho calls back under one of its own would be a deadlock).
 
 import logging
 import queue
+import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent.adapters.mqtt_client import guarded
 from agent.adapters.outgoing import Letters, Outgoing, Slot
-from agent.adapters.row_lane import WINDOW_MAX, RowLane, RowSource
+from agent.adapters.row_lane import RowLane, RowSource
 from agent.core.contract import MAX_PAYLOAD_BYTES
 from agent.core.events import LinkRefused, MessageReceived
 from agent.core.ports import Inbox
@@ -27,6 +29,8 @@ GOODBYE_S = 1.5  # for the last words of an orderly stop
 # A broker that takes everything and acknowledges nothing is none, however alive the connection looks.
 UNANSWERED_S = 90.0
 TAKEN_OVER = 0x8E  # MQTT 5, 3.14.2.1: somebody else has connected with our client id
+RECEIVE_MAXIMUM = 65_535  # MQTT 5, 3.2.2.3.3: where the broker does not say how much it takes at once
+TCP_CLOSE = 7  # include/net/tcp_states.h: what a reset leaves; an orderly end leaves TCP_CLOSE_WAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,21 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """There is something on ``topic`` for the link itself: ``Mailbox`` has it."""
+
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
-    """The connection is over; ``refusal`` where the CONNECT was answered with no, ``code`` what the broker said."""
+    """The connection is over; ``refusal`` where the CONNECT was answered with no, ``code`` what the broker said, and
+    ``is_reset`` where the line broke instead of the other side ending it.
+    """
 
     refusal: str | None = None
     code: int | None = None
+    is_reset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,7 @@ class Goodbye:
     """The agent stops: send what is there and disconnect."""
 
 
-Note = Slot | Posted | RowWritten | Told | Accepted | Acknowledged | Ended | Goodbye
+Note = Slot | Posted | RowWritten | Heard | Accepted | Acknowledged | Ended | Goodbye
 Notes = queue.SimpleQueue[Note]
 
 
@@ -83,12 +97,14 @@ Notes = queue.SimpleQueue[Note]
 class End:
     """How a connection ended.
 
-    ``reason`` is None where it simply closed, or was ours to close. ``by_broker``: the other side ended it, after
-    having accepted us; ``taken_over``: somebody else has our name.
+    ``reason`` is None where it simply closed, or was ours to close. ``by_broker``: the other side ended it in an
+    orderly way, after having accepted us; ``taken_over``: somebody else has our name. ``refused``: the broker's answer
+    to the CONNECT was no.
     """
 
     reason: str | None = None
     accepted: bool = False
+    refused: bool = False
     by_broker: bool = False
     taken_over: bool = False
 
@@ -106,6 +122,29 @@ class Topics:
     unstored: tuple[str, ...]
     own_status: str
     acks: str
+
+
+class Mailbox:
+    """The newest message of each topic that is for the link itself: a flood of them takes the room of one.
+
+    Thread: any.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._newest: dict[str, bytes] = {}
+
+    def put(self, topic: str, raw: bytes) -> bool:
+        """Replace what is there; True where nothing was, so that somebody has to be told."""
+        with self._lock:
+            is_first = topic not in self._newest
+            self._newest[topic] = raw
+            return is_first
+
+    def take(self, topic: str) -> Told:
+        """What is there, which there must be."""
+        with self._lock:
+            return Told(topic, self._newest.pop(topic))
 
 
 class Connection:
@@ -142,12 +181,17 @@ class Connection:
         self._answered_s = 0.0
         self._leave_s: float | None = None
         self._refused: set[str] = set()
+        self._mailbox = Mailbox()
+        self._is_reset = False
 
     def callbacks(self) -> None:
         """Have paho tell us. Before the CONNECT."""
         client = self._client
         client.on_connect = guarded(lambda c, u, f, code, p: self._notes.put(self._answer(code, p)))
-        client.on_disconnect = guarded(lambda c, u, f, code, p: self._notes.put(Ended(code=code.value)))
+        client.on_socket_close = guarded(lambda c, u, sock: self._closing(sock))
+        client.on_disconnect = guarded(
+            lambda c, u, f, code, p: self._notes.put(Ended(code=code.value, is_reset=self._is_reset))
+        )
         client.on_publish = guarded(lambda c, u, mid, code, p: self._notes.put(Acknowledged(mid, code)))
         client.on_message = guarded(lambda c, u, m: self._received(m))
 
@@ -178,8 +222,8 @@ class Connection:
                 self._publish(lambda: self._outgoing.put(slot))
             case Posted():
                 self._publish(self._outgoing.send_letters)
-            case Told() as told:
-                self._on_told(told)
+            case Heard(topic=topic):
+                self._on_told(self._mailbox.take(topic))
                 self._send_rows()
             case Acknowledged(mid=mid, code=code):
                 self._acknowledged(mid, code)
@@ -200,11 +244,12 @@ class Connection:
 
     def _begin(self, most: int) -> None:
         self._accepted = True
+        self._outgoing.share(most)
         self._listen()
         self._on_open()
         self._publish(self._outgoing.send_letters)
         if self._source is not None:
-            self._rows = RowLane(self._client, self._source, self._topics.prefix, most)
+            self._rows = RowLane(self._client, self._source, self._topics.prefix, max(1, most // 2))
             self._send_rows()
 
     def _listen(self) -> None:
@@ -249,21 +294,30 @@ class Connection:
 
     def _end(self, ended: Ended) -> End:
         if not self._accepted:
-            return End(ended.refusal or "the broker closed the connection before accepting it")
-        return End(None, accepted=True, by_broker=True, taken_over=ended.code == TAKEN_OVER)
+            reason = ended.refusal or "the broker closed the connection before accepting it"
+            return End(reason, refused=ended.refusal is not None)
+        return End(None, accepted=True, by_broker=not ended.is_reset, taken_over=ended.code == TAKEN_OVER)
+
+    def _closing(self, sock: Any) -> None:
+        """Paho lets go of its socket. Asked of the kernel, because to paho every end is the same. Thread: paho's."""
+        try:
+            self._is_reset = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE
+        except OSError:
+            self._is_reset = True
 
     def _answer(self, code: Any, properties: Any) -> Note:
         if code.is_failure:
             return Ended(
                 f"the broker refuses {self._topics.site} ({code}): check the identity file and the broker's users"
             )
-        return Accepted(getattr(properties, "ReceiveMaximum", WINDOW_MAX))
+        return Accepted(getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM))
 
     def _received(self, message: mqtt.MQTTMessage) -> None:
         # What is over the limit is refused unread: its first bytes are enough for that, and a flood of it stays small.
         raw = bytes(message.payload[: MAX_PAYLOAD_BYTES + 1])
         if message.topic in (self._topics.acks, self._topics.own_status):
-            self._notes.put(Told(message.topic, raw))
+            if self._mailbox.put(message.topic, raw):
+                self._notes.put(Heard(message.topic))
             return
         expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
         self._inbox(MessageReceived(message.topic, raw, message.retain, expiry_s, time.monotonic()))

@@ -89,8 +89,23 @@ def will_properties(delay_s: int) -> Properties:
     return properties
 
 
+class _NamedContext(ssl.SSLContext):
+    """A TLS context that asks for one name's certificate, also where the connection is made to a bare address."""
+
+    name = ""
+
+    def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*args, **{**kwargs, "server_hostname": self.name})
+
+
 def _tls(broker: BrokerSection) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=broker.ca or None)
+    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)  # it checks certificate and name, as the default one does
+    context.verify_flags = ssl.create_default_context(cafile=broker.ca or None).verify_flags
+    context.name = broker.host
+    if broker.ca:
+        context.load_verify_locations(broker.ca)
+    else:
+        context.load_default_certs()
     if broker.certificate:
         # Without a password nobody is asked for one on a terminal: an encrypted key is an error like any other.
         context.load_cert_chain(broker.certificate, broker.key, password=lambda: "")

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import paho.mqtt.client as mqtt
 
+from agent.adapters.broker_address import BrokerAddress
 from agent.adapters.broker_trouble import trouble
 from agent.adapters.connection import GOODBYE_S, Connection, End, Goodbye, Note, Notes, Posted, RowWritten, Told, Topics
 from agent.adapters.mqtt_client import KEEPALIVE_S, back_off_s, connect_properties, new_client, will_properties
@@ -78,6 +79,7 @@ class MqttLink:
         self._stop = threading.Event()
         self._is_open = False
         self._unused: int | None = None
+        self._address = BrokerAddress(broker)
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -129,7 +131,7 @@ class MqttLink:
         said = ""
         while not self._stop.is_set():
             began_s = time.monotonic()
-            end = self._one_connection()
+            end = self._guarded_connection()
             lasted_s = time.monotonic() - began_s
             if self._stop.is_set():
                 return
@@ -137,7 +139,7 @@ class MqttLink:
             lasted = end.accepted and lasted_s > STEADY_S
             failures = 0 if lasted else failures + 1
             reason = end.reason or "the broker closed the connection"
-            if lasted or reason != said or failures % 30 == 0:  # an outage of a day is not a day of log lines
+            if end.accepted or reason != said or failures % 30 == 0:  # an outage of a day is not a day of log lines
                 self._inbox(LinkDown(reason))
             said = reason
             if end.accepted and (why := self._twin.ended(end.taken_over, end.by_broker, lasted_s)):
@@ -148,6 +150,13 @@ class MqttLink:
         if self._twin.is_news(time.monotonic()):
             self._inbox(DuplicateSeen(why))
 
+    def _guarded_connection(self) -> End:
+        try:
+            return self._one_connection()
+        except Exception as error:  # whatever it is: without this thread the site is silent until somebody comes
+            log.exception("the connection failed; the link tries again")
+            return End(f"the connection failed: {error!r}")
+
     def _one_connection(self) -> End:
         """Connect and stay until the end."""
         # A number that no CONNECT carried is used again: an outage of a day is not a day of writes to the card.
@@ -157,22 +166,19 @@ class MqttLink:
             client = self._client(number)
             connection = Connection(
                 client, self._topics, self._notes, self._letters, self._outbox, self._inbox,
-                on_open=lambda: self._opened(number), on_told=self._told,
+                on_open=lambda: self._opened(number, client), on_told=self._told,
             )  # fmt: skip
             connection.callbacks()
-            client.connect(
-                self._broker.host,
-                self._broker.port,
-                keepalive=KEEPALIVE_S,
-                clean_start=False,
-                properties=connect_properties(),
-            )
+            self._address.connect(client, keepalive_s=KEEPALIVE_S, properties=connect_properties())
         except (OSError, ValueError, LinkError) as error:
             return End(str(trouble(error, self._broker)))
         self._unused = None
         client.loop_start()
         try:
-            return connection.stay()
+            end = connection.stay()
+            if end.refused:  # its will is not the broker's: a refusal that lasts for weeks is no write each time
+                self._unused = number
+            return end
         finally:
             self._is_open = False
             client.disconnect()
@@ -181,8 +187,9 @@ class MqttLink:
             while not self._stop.is_set() and not self._notes.empty():
                 self._notes.get()
 
-    def _opened(self, number: int) -> None:
+    def _opened(self, number: int, client: mqtt.Client) -> None:
         self._is_open = True
+        self._address.worked(client)
         self._inbox(LinkUp(number))
 
     def _told(self, told: Told) -> None:

@@ -16,6 +16,7 @@ log = logging.getLogger("diemcau.link")
 # A flood of a thousand commands has a thousand short answers; the largest answer is 64 KiB.
 LETTERS_MAX, LETTERS_MAX_BYTES = 1024, 1024 * 1024
 LETTERS_UNDER_WAY = 20  # paho's own window; what is more than that would wait in paho, without a bound
+SLOTS_UNDER_WAY = 100  # more than there are topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +96,21 @@ class Outgoing:
         self._next: dict[str, Slot] = {}
         self._under_way: dict[int, str] = {}
         self._posted: dict[int, Letter] = {}
+        self._most_slots, self._most_letters = SLOTS_UNDER_WAY, LETTERS_UNDER_WAY
+
+    def share(self, receive_maximum: int) -> None:
+        """A quarter each of what the broker takes at once is for slots and for letters; the rest is for rows."""
+        self._most_slots = max(1, min(SLOTS_UNDER_WAY, receive_maximum // 4))
+        self._most_letters = max(1, min(LETTERS_UNDER_WAY, receive_maximum // 4))
 
     def put(self, slot: Slot) -> None:
         """Make ``slot`` the next value of its topic."""
         self._next[slot.full_topic] = slot
-        self._send(slot.full_topic)
+        self._send_slots()
 
     def send_letters(self) -> None:
         """Send the letters that wait, as many as may be under way."""
-        while len(self._posted) < LETTERS_UNDER_WAY and (letter := self._letters.take()) is not None:
+        while len(self._posted) < self._most_letters and (letter := self._letters.take()) is not None:
             left_s = max(1, math.ceil(letter.until_s - time.monotonic()))
             info = self._client.publish(letter.full_topic, letter.raw, qos=1, properties=publish_properties(left_s))
             self._posted[info.mid] = letter
@@ -112,7 +119,7 @@ class Outgoing:
         """The broker has message ``mid``: the topic's newer value, or the next letter, may go. Returns its topic."""
         full_topic = self._under_way.pop(mid, None)
         if full_topic is not None:
-            self._send(full_topic)
+            self._send_slots()
         letter = self._posted.pop(mid, None)
         if letter is None:
             return full_topic
@@ -132,13 +139,17 @@ class Outgoing:
         """True when nothing is under way."""
         return not self._under_way and not self._posted
 
-    def _send(self, full_topic: str) -> None:
-        if full_topic not in self._next or full_topic in self._under_way.values():
-            return
-        slot = self._next.pop(full_topic)
+    def _send_slots(self) -> None:
+        busy = set(self._under_way.values())
+        for full_topic in [each for each in self._next if each not in busy]:
+            if len(self._under_way) >= self._most_slots:
+                return
+            self._send(self._next.pop(full_topic))
+
+    def _send(self, slot: Slot) -> None:
         properties = publish_properties(slot.expiry_s)
-        info = self._client.publish(full_topic, slot.raw, qos=1, retain=slot.retain, properties=properties)
-        self._under_way[info.mid] = full_topic
+        info = self._client.publish(slot.full_topic, slot.raw, qos=1, retain=slot.retain, properties=properties)
+        self._under_way[info.mid] = slot.full_topic
 
 
 def publish_properties(expiry_s: int | None) -> Properties | None:

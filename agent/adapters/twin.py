@@ -1,7 +1,8 @@
 """Whether another box has this site's name: a copied card, or a replaced box that still runs.
 
 The broker lets only the newest of them stay, so each throws the other out. It may say so (reason 0x8E); older ones only
-close. And while both are between two connections, each may hear the other on the site's own status.
+close, in an orderly way, where a line that flaps resets or goes silent. And while both are between two connections,
+each may hear the other on the site's own status.
 """
 
 import random
@@ -9,7 +10,7 @@ from collections import deque
 
 from agent.core.contract import Status, decode
 
-# Source: the contract; three closes of the broker's, each so soon after it had accepted us.
+# Source: the contract; three orderly closes of the broker's, each so soon after it had accepted us.
 SOON_S, CLOSES = 10.0, 3
 # Two boxes that both wait so long change places once a minute at most.
 BACK_OFF_S = (60.0, 120.0)

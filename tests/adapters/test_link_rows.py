@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from agent.adapters import connection
 from agent.adapters.mosquitto import Mosquitto
 from agent.adapters.mqtt_link import MqttLink
-from agent.adapters.twin import Twin
+from agent.adapters.twin import CLOSES, Twin
 from agent.core.contract import HistoryAck, encode
 from agent.core.events import DuplicateSeen, LinkDown, LinkRefused, LinkUp
 from agent.core.identity import BrokerSection
@@ -202,6 +202,38 @@ def test_two_boxes_with_one_name_are_told_and_both_back_off(
     finally:
         other.disconnect()
         other.loop_stop()
+
+
+def test_orderly_ends_one_after_the_other_speak_for_a_second_box(
+    broker: Mosquitto, box: Box, events: Events, connect: Callable[..., MqttLink]
+) -> None:
+    """An older broker says nothing to the one that it throws out, and only closes."""
+    with line(broker.port) as way:
+        connect(way.url, Twin("b1", "s1"))
+        for _ in range(CLOSES):
+            events.wait(LinkUp)
+            way.end()
+            events.wait(LinkDown)
+        assert "closed 3 connections" in events.wait(DuplicateSeen).why
+
+
+def test_a_flood_for_the_link_itself_takes_the_room_of_one_message(
+    broker: Mosquitto, box: Box, events: Events, connect: Callable[..., MqttLink], centre: FakeCentre
+) -> None:
+    box.write(300)
+    connect(broker.url)
+    wait_for(lambda: len(centre.seqs) == 300, "all rows")
+    for upto in range(1, 300):
+        centre.client.publish(f"{ROOT}/history/ack", encode(HistoryAck(epoch=box.epoch, upto=upto)), qos=1)
+    centre.say(HistoryAck(epoch=box.epoch, upto=300))
+    wait_for(lambda: box.out.figures().rows == 0, "the newest of them")
+
+
+def test_the_mailbox_keeps_the_newest_and_tells_once() -> None:
+    mailbox = connection.Mailbox()
+    assert [mailbox.put("a", b"1"), mailbox.put("a", b"2"), mailbox.put("b", b"3")] == [True, False, True]
+    assert mailbox.take("a").raw == b"2"
+    assert mailbox.put("a", b"4")
 
 
 def test_another_box_that_speaks_as_this_site_is_heard_and_our_own_words_are_not(

@@ -24,6 +24,7 @@ from agent.core.errors import LinkError
 from agent.core.events import Event, LinkDown, LinkUp, MessageReceived
 from agent.core.identity import BrokerSection
 from tests.conftest import PATIENCE_S, wait_for
+from tests.faults.line import line
 
 MakeLink = Callable[..., MqttLink]
 E = TypeVar("E", bound=Event)
@@ -261,6 +262,44 @@ def test_a_broker_that_is_not_there_is_told_once_and_tried_again(make_link: Make
     down = events.wait(LinkDown)
     assert isinstance(down, LinkDown)
     assert "start it, or correct the address" in down.reason
+
+
+def test_a_broker_that_refuses_us_costs_one_number_and_not_one_for_each_attempt(
+    tmp_path: Path, mosquitto_program: str, events: Events
+) -> None:
+    """Each number is a write to the card; a right that is missing may be missing for weeks."""
+    broker = Mosquitto(tmp_path, extra="allow_anonymous false")
+    broker.start()
+    given: list[int] = []
+
+    def number() -> int:
+        given.append(len(given) + 1)
+        return given[-1]
+
+    with line(broker.port) as way:
+        link = MqttLink(BrokerSection(url=way.url), "nam-sach", number, lost, (), events.put)
+        link.start()
+        try:
+            assert "refuses nam-sach" in events.wait(LinkDown).reason
+            wait_for(lambda: way.accepted == 3, "a third attempt")
+        finally:
+            link.close()
+            broker.close()
+    assert given == [1]
+
+
+def test_each_connection_that_was_there_is_told_as_gone(broker: Mosquitto, events: Events) -> None:
+    """Also one that breaks at once with the same reason as the one before: the core counts on it."""
+    with line(broker.port) as way:
+        link = MqttLink(BrokerSection(url=way.url), "nam-sach", lambda: 1, lost, (), events.put)
+        link.start()
+        try:
+            for _ in range(2):
+                events.wait(LinkUp)
+                way.reset()
+                events.wait(LinkDown)
+        finally:
+            link.close()
 
 
 def test_an_orderly_close_sends_the_last_words_and_no_will(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.outgoing import LETTERS_MAX, LETTERS_MAX_BYTES, LETTERS_UNDER_WAY, Letter, Letters, Outgoing
+from agent.adapters.outgoing import LETTERS_MAX, LETTERS_MAX_BYTES, LETTERS_UNDER_WAY, Letter, Letters, Outgoing, Slot
 
 
 def letter(number: int, for_s: float = 60, size: int = 0) -> Letter:
@@ -75,6 +75,22 @@ def test_only_so_many_are_under_way_and_each_acknowledgement_lets_one_go() -> No
     outgoing.acknowledged(1)
     assert client.published[-1] == (LETTERS_UNDER_WAY, 60)
     assert not outgoing.is_empty()
+
+
+def test_a_broker_that_takes_little_at_once_is_not_sent_more() -> None:
+    letters, client = Letters(), Client()
+    outgoing = Outgoing(client, letters)  # type: ignore[arg-type] # all of a client that is used
+    outgoing.share(receive_maximum=8)
+    for number in range(5):
+        outgoing.put(Slot(f"topic {number}", b"%d" % number, retain=True, expiry_s=30))
+        letters.post(letter(10 + number))
+    outgoing.send_letters()
+    assert [number for number, _ in client.published] == [0, 1, 10, 11]
+    outgoing.put(Slot("topic 2", b"7", retain=True, expiry_s=30))
+    outgoing.acknowledged(1)
+    assert client.published[-1][0] == 7  # its newest value, and the others after it
+    outgoing.acknowledged(5)
+    assert client.published[-1][0] == 3
 
 
 def test_what_a_connection_did_not_get_through_the_next_one_sends_again_first() -> None:

@@ -44,8 +44,14 @@ class Line:
             for end in (near, far):
                 with suppress(OSError):
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                    end.shutdown(socket.SHUT_RDWR)
+                    end.shutdown(socket.SHUT_RD)  # wakes whoever reads, and says nothing to the other side
                 end.close()
+
+    def end(self) -> None:
+        """End all connections in the orderly way, as a broker does that has another client of the same name."""
+        for near, _ in self._take():
+            with suppress(OSError):
+                near.shutdown(socket.SHUT_WR)  # still reading: closed with something unread it would be a reset
 
     def half_open(self) -> None:
         """Break the far ends only: the near ones are told nothing."""
