@@ -166,6 +166,7 @@ apt_install() {
 provide_test_packages() {
   wants_all_tests || return 0
   command -v umockdev-wrapper >/dev/null || apt_softly umockdev gir1.2-umockdev-1.0 python3-gi
+  command -v pg_createcluster >/dev/null || install_postgresql
   [[ $HOSTTYPE == x86_64 ]] || return 0
   local program missing=()
   for program in "${!VM_PACKAGES[@]}"; do
@@ -179,6 +180,15 @@ apt_softly() {
   try apt-get update || say "apt-get update failed; going on with what apt knows"
   try env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=600 \
     "$@" || say "That failed (see the end of $LOG): the tests that need these are skipped"
+}
+
+# The tests start a server of their own: none that Debian's package would set up and serve here is wanted.
+install_postgresql() {
+  local settings=/etc/postgresql-common/createcluster.conf
+  apt_softly postgresql-common
+  try pg_conftool "$settings" set create_main_cluster off || return 0
+  apt_softly postgresql
+  try pg_conftool "$settings" remove create_main_cluster || true
 }
 
 # Whoever names tests gets them run with what is there.
@@ -346,6 +356,8 @@ run_test() {
   check ruff check .
   check ruff format --check .
   check mypy
+  # Most tests wait for something, so two processes need half the time. Whoever names tests gets them in one.
+  ((${#ARGS[@]})) || ARGS=(-n 2 --dist loadgroup --no-loadscope-reorder)
   check pytest "${ARGS[@]}"
   [[ -z $failed ]] || fail "failed: ${failed# · }"
 }

