@@ -9,20 +9,19 @@ import logging
 import platform
 import signal
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agent import __version__
 from agent.adapters.again import Again
 from agent.adapters.agent_db import AgentDb
 from agent.adapters.alive import Alive, alive_file
 from agent.adapters.certificate_watch import CertificateWatch
-from agent.adapters.config_store import Loaded, load_identity, load_room, read_document
+from agent.adapters.config_store import Loaded, load_identity, load_room
 from agent.adapters.history_rows import Gap
 from agent.adapters.kept_descriptors import KeptBySystemd
 from agent.adapters.mqtt_link import MqttLink
@@ -46,8 +45,7 @@ from agent.core.commands import (
     StopEye,
     WatchCamera,
 )
-from agent.core.config import RoomConfig
-from agent.core.contract import ALL_COMMAND, HistoryEvent, Payload, Truth, topic
+from agent.core.contract import ALL_COMMAND, HistoryEvent, Payload, topic
 from agent.core.errors import ConfigError, Problem, RelayError
 from agent.core.events import (
     Event,
@@ -62,8 +60,9 @@ from agent.core.events import (
 )
 from agent.core.home_assistant import STATUS_TOPIC
 from agent.core.identity import Identity
-from agent.core.ports import Eye, Host, Inbox, Led, Link, Part, Relays
+from agent.core.ports import Eye, Host, Inbox, Led, Link, Relays
 from agent.core.reports import Self
+from agent.hardware_bootstrap import Hardware, open_hardware, play
 from agent.runtime import Handler, QueueInbox, Runtime, SystemClock
 from hw import host
 from hw.button import GpioButton
@@ -71,10 +70,6 @@ from hw.eye.client import EyeClient
 from hw.led import GpioLed
 from hw.probes import NetworkProbes
 from hw.relays import GpioRelays
-from hw.usb_watch import UdevWatch
-
-if TYPE_CHECKING:
-    from hw.simulated.script import Film, Script
 
 log = logging.getLogger("diemcau")
 
@@ -94,16 +89,6 @@ class RunOptions:
     speed: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """What differs between a box and a simulation."""
-
-    factory: Any
-    usb: Part
-    film: "Film | None" = None
-    debounce: bool = True
-
-
 def run_agent(options: RunOptions) -> int:
     """Run one site until SIGTERM or SIGINT. Returns the exit code. Thread: the main one becomes the agent's."""
     inbox = QueueInbox()
@@ -114,7 +99,7 @@ def run_agent(options: RunOptions) -> int:
         identity, problems = _identity(options.config)
         loaded = load_room(options.state, options.room)
         self_ = _self(identity, loaded)
-        hardware = _hardware(options, loaded.config, inbox.put, parts)
+        hardware = open_hardware(options.simulate, options.speed, loaded.config, inbox.put, parts)
         db: AgentDb = _open(parts, AgentDb(options.state / "agent.db"))
         outbox = _outbox(db, self_, clock, parts)
         link = _link(identity, db, outbox, self_, clock, inbox.put, parts)
@@ -133,7 +118,7 @@ def run_agent(options: RunOptions) -> int:
         _open(parts, CertificateWatch(identity.broker.certificate if identity else "", inbox.put))
         _open(parts, NetworkProbes(loaded.config.checks, inbox.put))
         _open(parts, hardware.usb)
-        _play(hardware, loaded.config, link, parts)
+        play(hardware, loaded.config, link, parts)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: inbox.put(Stopping()))
         service.ready()
@@ -199,60 +184,6 @@ def _self(identity: Identity | None, loaded: Loaded) -> Self:
         # A room file that can be read is the room's, whatever is wrong with the copy of it that was kept.
         stands_in=bool(loaded.problems) and not loaded.config.power.loads,
     )
-
-
-def _hardware(options: RunOptions, config: RoomConfig, inbox: Inbox, parts: ExitStack) -> Hardware:
-    if options.simulate is None:
-        factory = _pin_factory()
-        parts.callback(factory.close)
-        return Hardware(factory, UdevWatch(inbox))
-    from gpiozero.pins.mock import MockFactory
-
-    from hw.simulated.script import Film
-    from hw.simulated.usb_bus import SimulatedUsb
-
-    script = _script(options.simulate)
-    _complain_of_cues(script, config)
-    film = Film(script=script, started_s=time.monotonic(), speed=options.speed, boxes_only=options.speed > 1)
-    factory = MockFactory()
-    parts.callback(factory.close)
-    for load in config.power.loads:
-        # As the board's resistors and the firmware leave it: a load that nobody switched yet is released.
-        factory.pin(load.pin).output_with_state(not load.active_high)
-    # gpiozero's mock has no debouncing; its presses do not bounce either.
-    return Hardware(factory, SimulatedUsb(config.checks, inbox), film, debounce=False)
-
-
-def _pin_factory() -> Any:
-    """The box's pins. Named, because gpiozero's own choice falls back silently; without a chip the rest still runs."""
-    from hw.gpio_chip import LineError, pins_in_use
-    from hw.lines import LineFactory
-    from hw.no_lines import NoLines
-
-    try:
-        return LineFactory(consumer="diemcau", reserved=pins_in_use())
-    except LineError as error:
-        log.error("%s", error)
-        return NoLines(str(error))
-
-
-def _script(name: str) -> "Script":
-    from hw.simulated.script import Script, parse_script
-
-    if not name:
-        return Script()
-    path = Path(name)
-    return parse_script(read_document(path), name, json_document=path.suffix == ".json")
-
-
-def _complain_of_cues(script: "Script", config: RoomConfig) -> None:
-    """A cue that does nothing is told, not refused: a room whose file is broken has no devices, and has to run."""
-    from hw.simulated.usb_bus import KINDS
-
-    devices = [check.name for check in config.checks if check.kind in KINDS]
-    for name in sorted(script.devices - set(devices)):
-        there = ", ".join(devices) or "none"
-        log.warning("the script speaks of %r, which is no USB check of this room (there are: %s)", name, there)
 
 
 def _outbox(db: AgentDb, self_: Self, clock: SystemClock, parts: ExitStack) -> Outbox:
@@ -387,24 +318,6 @@ def _figures(box: Host) -> dict[str, float | int | bool | str | None]:
     except OSError as error:
         log.error("the box's figures cannot be read: %s", error)
         return {}
-
-
-def _play(hardware: Hardware, config: RoomConfig, link: Link | None, parts: ExitStack) -> None:
-    """In simulation: play the script, and publish its truth beside what the agent found out by itself."""
-    if hardware.film is None:
-        return
-    from hw.simulated.stage import Finger, Stage, standard_input
-
-    def say_truth(people: int) -> None:
-        from datetime import UTC, datetime
-
-        if link is not None:
-            link.publish("simulated/truth", Truth(at=datetime.now(UTC), people=people), retain=True, expiry_s=60)
-
-    button = config.power.button
-    log.info("simulated: Enter presses the button, h and Enter holds it")
-    finger = Finger(hardware.factory.pin(button.pin), button.hold_s)
-    _open(parts, Stage(hardware.film, finger, hardware.usb, say_truth, standard_input()))  # type: ignore[arg-type]
 
 
 def _nap_s(service: Service) -> float:

@@ -15,6 +15,7 @@ ROOMS = {
     "agent.__main__": "main",
     "agent.bootstrap": "bootstrap",
     "agent.eye_bootstrap": "bootstrap",
+    "agent.hardware_bootstrap": "bootstrap",
     "agent.doctor": "bootstrap",
     "agent.runtime": "runtime",
     "agent.core": "core",
