@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--full", action="store_true", help="in the virtual machine: the full counts, some two hours")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     others = [item for item in items if item.get_closest_marker("vm") is None]
     in_vm = [item for item in items if item.get_closest_marker("vm") is not None]
