@@ -9,6 +9,7 @@ from agent.core.contract import (
     About,
     Headcount,
     Health,
+    HistoryEvent,
     Payload,
     Power,
     Readiness,
@@ -21,21 +22,26 @@ from agent.core.contract import (
 Presence = Literal["running", "stopped", "lost", "unknown"]
 LONGEST_TEXT = 60
 
-# Topic → field of SiteView.
+# Topic → field of SiteView. In this order they are subscribed to, and what is stored comes: the headcount, of which
+# programs read a line, when the rest is known.
 FIELDS = {
     "status": "status",
     "about": "about",
     "power": "power",
-    "headcount": "headcount",
     "readiness": "readiness",
     "health": "health",
+    "history/event": "event",
     "simulated/truth": "truth",
+    "headcount": "headcount",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """One site: the newest of each topic, and how many of its messages could not be read."""
+    """One site: the newest of each topic, and how many of its messages could not be read.
+
+    ``event`` is the newest that is more than information.
+    """
 
     site: str
     status: Status | None = None
@@ -44,6 +50,7 @@ class SiteView:
     headcount: Headcount | None = None
     readiness: Readiness | None = None
     health: Health | None = None
+    event: HistoryEvent | None = None
     truth: Truth | None = None
     refused: int = 0
 
@@ -94,6 +101,8 @@ def take(sites: Sites, topic: str, raw: bytes) -> tuple[Sites, tuple[str, Payloa
         return _with(sites, replace(view, refused=view.refused + 1)), None
     if isinstance(payload, Status) and _is_old_will(payload, view.status):
         return sites, None
+    if isinstance(payload, HistoryEvent) and not _is_worse_news(payload, view.event):
+        return sites, None
     return _with(sites, _set(view, name, payload)), (site, payload)
 
 
@@ -105,6 +114,11 @@ def _set(view: SiteView, name: str, payload: Payload | None) -> SiteView:
 def _is_old_will(new: Status, known: Status | None) -> bool:
     """A ``lost`` of an earlier connection, published after the site was back already: a slow time-out at the broker."""
     return new.state == "lost" and known is not None and new.connection < known.connection
+
+
+def _is_worse_news(new: HistoryEvent, known: HistoryEvent | None) -> bool:
+    """A warning or a fault that is not older than the one we know: what waited at the site comes late."""
+    return new.severity != "info" and (known is None or new.at >= known.at)
 
 
 def _with(sites: Sites, view: SiteView) -> Sites:

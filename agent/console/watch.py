@@ -12,10 +12,12 @@ from rich.live import Live
 
 from agent.console.listener import Listener
 from agent.console.sites import Sites, SiteView, take
-from agent.console.table import sites_table
-from agent.core.contract import Headcount, Payload, Status, compact
+from agent.console.table import fitting_table, sites_table
+from agent.console.trouble import last_heard, needs
+from agent.core.contract import FromSite, Headcount, HistoryEvent, Payload, Status, compact
 
 REFRESH_S = 0.25
+SPENT = 0.1  # of one core, at most, on drawing: a table of hundreds of sites takes 0.1 s
 
 
 class Watch:
@@ -23,7 +25,7 @@ class Watch:
 
     Args:
         listener: Connected.
-        as_json: Print a JSON line for each headcount.
+        as_json: Print a JSON line for each headcount, and for each site that goes.
         title: Above the table.
         chosen: Index of the row whose button a key would press, asked at each refresh.
     """
@@ -46,17 +48,25 @@ class Watch:
         )
         # Where there is no live table, Ctrl-C is how one asks for the table as it is.
         with live or nullcontext(), suppress(KeyboardInterrupt):
+            pause_s = REFRESH_S
             while not should_stop() and (until_s is None or time.monotonic() < until_s):
-                self._take_for(REFRESH_S)
+                self._take_for(pause_s)
                 if live is not None:
-                    live.update(self.table(), refresh=True)
+                    began_s = time.monotonic()
+                    live.update(self.table(console), refresh=True)
+                    pause_s = max(REFRESH_S, (time.monotonic() - began_s) / SPENT)
         if not self._as_json and live is None:
             console.print(self.table())
 
-    def table(self) -> Any:
-        """The table as it is now."""
+    def table(self, console: Console | None = None) -> Any:
+        """The table as it is now; cut to fit a ``console``."""
         title = self._title if self._listener.is_connected else f"{self._title} — mất kết nối / broker away"
-        return sites_table(self.sites.ordered(), datetime.now(UTC), title, self._chosen())
+        views, now, chosen = self.sites.ordered(), datetime.now(UTC), self._chosen()
+        if chosen is not None and chosen >= len(views):
+            chosen = None  # it has not said anything yet
+        if console is None:
+            return sites_table(views, now, title, chosen)
+        return fitting_table(views, now, title, console, chosen)
 
     def _take_for(self, seconds: float) -> None:
         until_s = time.monotonic() + seconds
@@ -75,23 +85,54 @@ class Watch:
             self.on_report(view, payload)
         elif not (isinstance(payload, Status) and view.has_gone):
             return  # a site that is gone has no number any more: that is news too
-        if self._as_json and view.headcount is not None:
-            print(compact(json_line(view, view.headcount)), flush=True)
+        if self._as_json:
+            said = view.headcount or payload
+            if isinstance(said, FromSite):
+                print(compact(json_line(view, said)), flush=True)
 
 
-def json_line(view: SiteView, count: Headcount) -> dict[str, Any]:
-    """One headcount report for programs. Of a site that has gone nothing is known, whatever the broker has stored."""
+def json_line(view: SiteView, said: FromSite) -> dict[str, Any]:
+    """One site for programs, by its headcount, or by what it said where it has none. Of a site that has gone no number
+    is known, whatever the broker has stored.
+    """
+    count = said if isinstance(said, Headcount) else None
     return {
         "site": view.site,
-        "at": count.model_dump(mode="json")["at"],
-        "value": None if view.has_gone else count.value,
-        "state": "unknown" if view.has_gone else count.state,
-        "reason": f"site_{view.presence}" if view.has_gone else count.reason,
+        "at": said.model_dump(mode="json")["at"],
+        "value": None if view.has_gone or count is None else count.value,
+        "state": "unknown" if view.has_gone or count is None else count.state,
+        "reason": f"site_{view.presence}" if view.has_gone else count and count.reason,
         "truth": None if view.truth is None else view.truth.people,
-        "summoned": count.summoned,
+        "summoned": count and count.summoned,
         "power": None if view.power is None else view.power.state,
         "presence": view.presence,
-        "detector": count.detector,
-        "human": None if count.human is None else count.human.model_dump(mode="json"),
-        "record": None if count.record is None else count.record.model_dump(mode="json"),
+        "detector": count and count.detector,
+        "human": _dumped(count and count.human),
+        "record": _dumped(count and count.record),
+        **_link(view),
     }
+
+
+def _link(view: SiteView) -> dict[str, Any]:
+    """What the link and the room's checks bring."""
+    heard, health, event = last_heard(view), view.health, view.event
+    fit = None if view.readiness is None or view.has_gone else view.readiness.ready
+    lacks = () if view.has_gone else needs(view)
+    return {
+        "last_heard": None if heard is None else f"{heard:%Y-%m-%dT%H:%M:%S}Z",
+        "ready": fit,
+        "needs": [{"name": each.name, "state": each.state, "reason": each.reason} for each in lacks],
+        "outbox_rows": health and health.outbox_rows,
+        "outbox_oldest_s": health and health.outbox_oldest_s,
+        "rows_lost": health and health.rows_lost,
+        "event": None if event is None else _told(event),
+    }
+
+
+def _told(event: HistoryEvent) -> dict[str, Any]:
+    dumped = event.model_dump(mode="json")
+    return {key: dumped[key] for key in ("kind", "severity", "at", "detail")}
+
+
+def _dumped(part: Payload | None) -> dict[str, Any] | None:
+    return None if part is None else part.model_dump(mode="json")

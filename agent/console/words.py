@@ -47,6 +47,30 @@ REASON |= {
     "muted": ("bị tắt tiếng", "muted"),
     "flapping": ("chập chờn", "comes and goes"),
 }
+REASON |= {
+    "no_answer": ("không trả lời", "no answer"),
+    "not_stored": ("không ghi được vào thẻ nhớ", "the disk cannot be written"),
+    "read_only": ("thẻ nhớ chỉ đọc", "the disk is read-only"),
+    "disk_full": ("thẻ nhớ đầy", "the disk is full"),
+    "disk_low": ("thẻ nhớ sắp đầy", "the disk is nearly full"),
+    "memory_low": ("sắp hết bộ nhớ", "little memory left"),
+    "hot": ("quá nóng", "too hot"),
+    "undervoltage": ("nguồn yếu", "undervoltage"),
+    "clock_unsynced": ("đồng hồ chưa đồng bộ", "clock not synchronised"),
+    "no_room": ("chưa có cấu hình phòng", "no room config"),
+    "files_broken": ("tệp cấu hình phòng hỏng", "the room's config is broken"),
+    "also_a_keyboard": ("thiết bị còn là bàn phím", "it is a keyboard too"),
+    "expired": ("chứng chỉ hết hạn", "certificate expired"),
+    "failed": ("hỏng", "failed"),
+}
+# Events that no live topic tells; the others have their own place in the table.
+EVENT = {
+    "site.duplicate": ("hai hộp dùng chung mã này", "two boxes claim this site"),
+    "link.refused": ("máy chủ không nhận một phần báo cáo", "the broker refuses a report"),
+    "outbox.gap": ("mất một phần lịch sử", "a part of the history is gone"),
+    "device.suspicious": ("thiết bị lạ", "a suspicious device"),
+    "agent.restarted": ("hộp vừa khởi động lại", "the agent was restarted"),
+}
 COMMAND_REASON = {
     "retained": ("lệnh được lưu lại trên máy chủ", "a stored command is never carried out"),
     "expired": ("lệnh đến quá muộn, kiểm tra đồng hồ máy này", "too late on arrival, check this machine's clock"),
