@@ -1,4 +1,4 @@
-"""What mosquitto reads, made from the register: configuration, rights, the revocation list, the broker's certificate.
+"""What mosquitto reads, made from the register: configuration, rights, passwords, revocation list, its certificate.
 
 A site's rights are lines for that one user. mosquitto's ``pattern`` lines with ``%u`` would be shorter, but they are
 for all users: a viewer called ``hue`` could then report as a site ``hue``, and whoever is revoked would keep them.
@@ -65,6 +65,11 @@ def _of_site(site: str) -> list[str]:
     ]
 
 
+def passwords(members: tuple[Member, ...]) -> str:
+    """The text of mosquitto's password file. Whoever is not in it gets in by certificate or not at all."""
+    return "".join(f"{each.id}:{each.password.hash}\n" for each in members if each.password is not None)
+
+
 def configuration(folder: Path) -> str:
     """The text of mosquitto.conf for files in ``folder``. Raises AuthorityError: the template is not there."""
     try:
@@ -77,7 +82,8 @@ def configuration(folder: Path) -> str:
 
 
 def write_broker_files(folder: Path, authority: Authority, register: Register) -> bool:
-    """Write all of them. Returns whether the broker's own certificate is a new one.
+    """Write all of them. Returns whether it takes a restart: another certificate or other listeners; a reload reads
+    the rest.
 
     Rights go first: after a power cut in between somebody has rights too few rather than too many.
 
@@ -88,9 +94,11 @@ def write_broker_files(folder: Path, authority: Authority, register: Register) -
     text = configuration(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     _put(folder / "acl", rights(register.admitted), 0o640)
+    _put(folder / "passwords", passwords(register.admitted), 0o640)
     _put(folder / "crl.pem", authority.revocation_list(register.revoked), 0o644)
     _put(folder / "ca.pem", authority.pem, 0o644)
     is_new = _keep_server(folder, authority, register.hosts)
+    is_new = not _says(folder / "mosquitto.conf", text) or is_new
     _put(folder / "mosquitto.conf", text, 0o644)
     return is_new
 
@@ -133,6 +141,13 @@ def _serves(certificate: x509.Certificate, hosts: tuple[str, ...], authority: Au
     # Near the authority's own end there is no longer one to be had.
     lasts = left > RENEW_BEFORE or certificate.not_valid_after_utc >= authority.expires
     return named >= set(hosts) and lasts
+
+
+def _says(path: Path, text: str) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, ValueError):
+        return False
 
 
 def _put(path: Path, text: str, mode: int) -> None:

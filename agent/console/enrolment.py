@@ -1,7 +1,7 @@
-"""The register: who may speak to the broker, as what, with which certificates. Pure.
+"""The register: who may speak to the broker, as what, with which certificates or which password. Pure.
 
 ``sites.json`` lies in the authority's folder. A certificate stands in it before it is written anywhere else, so there
-is none that could not be revoked.
+is none that could not be revoked. Of a password it has the hash, as the broker does.
 """
 
 import csv
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.core.contract import Moment
 from agent.core.errors import ConfigError, Problem
@@ -42,19 +42,39 @@ class Credential(_Kept):
     revoked_at: Moment | None = None
 
 
+class Password(_Kept):
+    """A password's hash, and since when it counts."""
+
+    hash: str = Field(repr=False)
+    issued_at: Moment
+
+
+Proof = Credential | Password
+
+
 class Member(_Kept):
-    """One site or person or program. ``id`` is the certificate's common name and the broker's user name."""
+    """One site or person or program. ``id`` is the certificate's common name and the broker's user name.
+
+    Who has a ``password`` has no certificate that counts; older ones may stand there, taken back.
+    """
 
     id: str
     role: Role
     name: str = ""
-    credentials: tuple[Credential, ...]
+    credentials: tuple[Credential, ...] = ()
+    password: Password | None = None
     revoked_at: Moment | None = None
 
     @property
-    def newest(self) -> Credential:
-        """The certificate that counts."""
-        return self.credentials[-1]
+    def newest(self) -> Credential | None:
+        """The certificate that counts; None: a password does."""
+        return None if self.password is not None or not self.credentials else self.credentials[-1]
+
+    def with_proof(self, proof: Proof) -> "Member":
+        """With a new certificate beside the older ones, or with a new password in the old one's place."""
+        if isinstance(proof, Password):
+            return self.model_copy(update={"password": proof})
+        return self.model_copy(update={"credentials": (*self.credentials, proof)})
 
 
 class Register(_Kept):
@@ -129,22 +149,25 @@ def check(register: Register, wishes: Sequence[Wish], source: str) -> None:
         raise ConfigError(source, tuple(problems))
 
 
-def enrolled(register: Register, wish: Wish, role: Role, credential: Credential) -> Register:
+def enrolled(register: Register, wish: Wish, role: Role, proof: Proof) -> Register:
     """With somebody more. One who was revoked comes back; the certificates that were taken back stay so."""
     before = register.find(wish.id)
     old = before.credentials if before else ()
-    return _with(register, Member(id=wish.id, role=role, name=wish.name, credentials=(*old, credential)))
+    return _with(register, Member(id=wish.id, role=role, name=wish.name, credentials=old).with_proof(proof))
 
 
-def renewed(register: Register, member: Member, credential: Credential, revoke_old_at: datetime | None) -> Register:
-    """With a new certificate for somebody; the older ones go on until they expire, unless they are revoked."""
+def renewed(register: Register, member: Member, proof: Proof, revoke_old_at: datetime | None) -> Register:
+    """With a new certificate for somebody; the older ones go on until they expire, unless they are revoked.
+
+    There is only one password: the old one is no longer one.
+    """
     old = _taken_back(member.credentials, revoke_old_at) if revoke_old_at else member.credentials
-    return _with(register, member.model_copy(update={"credentials": (*old, credential)}))
+    return _with(register, member.model_copy(update={"credentials": old}).with_proof(proof))
 
 
 def revoked(register: Register, member: Member, at: datetime) -> Register:
-    """Without somebody's rights and with none of the certificates that were ever issued to the id."""
-    gone = {"revoked_at": at, "credentials": _taken_back(member.credentials, at)}
+    """Without somebody's rights and password, and with none of the certificates that were ever issued to the id."""
+    gone = {"revoked_at": at, "credentials": _taken_back(member.credentials, at), "password": None}
     return _with(register, member.model_copy(update=gone))
 
 

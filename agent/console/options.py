@@ -33,7 +33,8 @@ class SiteId(click.types.StringParamType):
         from agent.core.identity import is_site_id
 
         if not is_site_id(str(value)):
-            self.fail("a site id is words of a-z and 0-9 joined by -, at most 63 characters.", param, ctx)
+            shown = ascii(str(value)[:40])  # it may hold whatever a terminal obeys
+            self.fail(f"{shown}: a site id is words of a-z and 0-9 joined by -, at most 63 characters.", param, ctx)
         return str(value)
 
 

@@ -10,7 +10,7 @@ from cryptography import x509
 from agent.console import broker_files
 from agent.console.authority import Authority, AuthorityError, open_or_make
 from agent.console.broker_files import configuration, rights, server_expires, write_broker_files
-from agent.console.enrolment import Credential, Member, Register, Role, revoked
+from agent.console.enrolment import Credential, Member, Password, Register, Role, revoked
 
 NOW = datetime(2012, 11, 20, 7, 30, tzinfo=UTC)
 
@@ -82,8 +82,12 @@ def test_the_configuration_keeps_what_was_measured() -> None:
     lines = configuration(Path("/x")).splitlines()
     for line in ("allow_anonymous false", "max_packet_size 131072", "max_inflight_messages 2000", "persistence true"):
         assert line in lines
-    assert lines.count("require_certificate true") == lines.count("tls_version tlsv1.2") == 2
-    assert lines.count("use_username_as_clientid true") == 1
+    listeners = "\n".join(lines).split("\nlistener ")[1:]
+    assert [each.split()[0] for each in listeners] == ["8883", "8884", "8885"]
+    wants = ("tls_version tlsv1.2", "require_certificate true", "use_identity_as_username true", "crlfile")
+    assert [[each.count(want) for want in wants] for each in listeners] == [[1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 0, 0]]
+    assert ["use_username_as_clientid true" in each for each in listeners] == [True, False, True]
+    assert [line for line in lines if line.startswith("password_file ")] == ["password_file /x/passwords"]
     (queued,) = [int(line.split()[1]) for line in lines if line.startswith("max_queued_messages")]
     assert queued >= 10_000
 
@@ -93,7 +97,26 @@ def test_keys_are_not_for_everybody(ca: Authority, folder: Path) -> None:
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
     assert modes.pop("server.key") == 0o640
     assert modes.pop("acl") == 0o640
+    assert modes.pop("passwords") == 0o640
     assert set(modes.values()) == {0o644}
+
+
+def test_the_broker_gets_the_hash_of_whoever_is_admitted_by_password_and_of_nobody_else(
+    ca: Authority, folder: Path
+) -> None:
+    by_password = Member(id="kinh-mon", role="site", password=Password(hash="$7$101$c2FsdA==$aGFzaA==", issued_at=NOW))
+    register = Register(members=(member("chi-linh"), by_password))
+    write_broker_files(folder, ca, register)
+    assert (folder / "passwords").read_text() == "kinh-mon:$7$101$c2FsdA==$aGFzaA==\n"
+    write_broker_files(folder, ca, revoked(register, by_password, NOW))
+    assert (folder / "passwords").read_text() == ""
+
+
+def test_other_listeners_take_a_restart(ca: Authority, folder: Path) -> None:
+    write_broker_files(folder, ca, Register())
+    (folder / "mosquitto.conf").write_text("listener 8883\n")  # of an earlier version
+    assert write_broker_files(folder, ca, Register())
+    assert not write_broker_files(folder, ca, Register(members=(member("chi-linh"),)))
 
 
 def test_the_brokers_certificate_names_every_host_and_stays_until_there_is_a_new_one(

@@ -1,17 +1,20 @@
 """``diemcau site``: what it writes, what it says, and how it ends."""
 
 import json
+import os
 import ssl
 import stat
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from agent.__main__ import main
 from agent.adapters.certificates import read_certificates
+from agent.adapters.mosquitto import free_port
 from agent.core.identity import parse_centre, parse_identity
 
 BROKER = ("--broker", "mqtts://broker.example:8883")
@@ -137,9 +140,10 @@ def test_a_table_with_mistakes_changes_nothing_and_tells_them_all(desk: Desk) ->
 @pytest.mark.parametrize("id_", ["#", "+", "$SYS", "a/b", "Chi-Linh", "_all", "a" * 64, "a\x1b[2J"])
 def test_ids_that_are_none_are_refused_before_anything_is_made(desk: Desk, id_: str) -> None:
     said = desk("add", "chi-linh", id_, *BROKER)
-    assert said.code == 1
+    assert (said.code, said.out) == (2, "")
     assert said.err.rstrip("\n").isprintable()
-    assert {each.name for each in desk.folder.rglob("*")} == {"ca", "lock"}
+    assert ascii(id_[:40]) in said.err
+    assert not list(desk.folder.rglob("*"))
 
 
 def test_who_is_enrolled_is_not_enrolled_again_whatever_the_role(desk: Desk) -> None:
@@ -262,16 +266,91 @@ def test_what_a_power_cut_left_without_files_can_be_made_again(desk: Desk, monke
 
     desk("add", "nam-sach", *BROKER)
     with monkeypatch.context() as patch:
-        patch.setattr(site_admin, "_write_box", cut)
-        assert desk("add", "chi-linh").code == 1
+        patch.setattr(site_admin, "write_box", cut)
+        said = desk("add", "chi-linh")
+        assert said.code == 1
+        assert "diemcau site renew chi-linh" in said.err
     assert "chi-linh" in desk.listed()  # so it can be revoked
     assert desk("renew", "chi-linh").code == 0
     assert "user chi-linh" in (desk.broker / "acl").read_text()
 
 
-def test_no_secret_is_printed_or_written_but_into_key_files(desk: Desk) -> None:
+def test_a_box_without_a_certificate_gets_a_password_that_it_takes(desk: Desk) -> None:
+    said = desk("add", "kinh-mon", "--password", *BROKER)
+    assert said.code == 0
+    assert "mật khẩu / password" in said.out
+    folder = desk.out / "kinh-mon"
+    assert {each.name for each in folder.iterdir()} == {"agent.toml", "ca.pem", "site.password"}
+    identity = parse_identity((folder / "agent.toml").read_text(), "agent.toml")
+    assert identity.broker.url == "mqtts://broker.example:8885"
+    assert identity.broker.ca == "/etc/diemcau/ca.pem"
+    assert (identity.broker.username, identity.broker.password_file) == ("kinh-mon", "/etc/diemcau/site.password")
+    assert (identity.broker.certificate, identity.broker.key) == ("", "")
+    assert stat.S_IMODE((folder / "site.password").stat().st_mode) == 0o600
+    secret = (folder / "site.password").read_text().strip()
+    assert len(secret) >= 40
+    user, _, hashed = (desk.broker / "passwords").read_text().strip().partition(":")
+    assert user == "kinh-mon"
+    assert hashed.startswith("$7$")
+    row = desk.listed()["kinh-mon"]
+    assert (row["proof"], row["expires"], row["days_left"], row["serial"]) == ("password", None, None, None)
+    assert "password" in desk("list").out
+
+
+def test_a_password_is_renewed_and_taken_back_like_a_certificate(desk: Desk) -> None:
+    desk("add", "--password", "kinh-mon", *BROKER)
+    before, hashed = (desk.out / "kinh-mon/site.password").read_text(), (desk.broker / "passwords").read_text()
+    said = desk("renew", "kinh-mon")
+    assert said.code == 0
+    assert "the old password ends" in said.err
+    assert (desk.out / "kinh-mon/site.password").read_text() != before
+    assert (desk.broker / "passwords").read_text() != hashed
+    assert desk("revoke", "kinh-mon").code == 0
+    assert (desk.broker / "passwords").read_text() == ""
+    assert desk.listed()["kinh-mon"]["proof"] is None
+    assert desk("add", "kinh-mon").code == 0  # by certificate this time
+    assert desk.listed()["kinh-mon"]["proof"] == "certificate"
+    assert (desk.broker / "passwords").read_text() == ""
+
+
+def test_who_was_revoked_may_come_back_with_a_password(desk: Desk) -> None:
+    desk("add", "chi-linh", *BROKER)
+    desk("revoke", "chi-linh")
+    assert desk("add", "chi-linh", "--password").code == 0
+    assert desk.listed()["chi-linh"]["proof"] == "password"
+    assert len(revoked_in(desk)) == 1
+    assert desk("revoke", "chi-linh").code == 0
+    assert len(revoked_in(desk)) == 1
+
+
+def test_a_reload_that_fails_is_one_sentence_and_the_files_are_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk("add", "chi-linh", "--broker", f"mqtts://127.0.0.1:{free_port()}")
+    sentences = {
+        "echo no such unit >&2; exit 5": "no such unit",
+        "exit 0": "the open connection may still be there: restart it",  # the broker is somewhere else
+        None: "run `sudo systemctl reload mosquitto`",
+    }
+    for program, sentence in sentences.items():
+        folder = desk.folder / f"bin{len(program or '')}"
+        folder.mkdir()
+        if program is not None:
+            (folder / "systemctl").write_text(f"#!/bin/sh\n{program}\n")
+            (folder / "systemctl").chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+        said = desk("revoke", "chi-linh", "--reload")
+        assert said.code == 1
+        assert sentence in said.err
+        assert len(said.err.splitlines()) == 1
+        assert "chi-linh" not in (desk.broker / "acl").read_text()
+
+
+def test_no_secret_is_printed_or_written_but_into_files_of_its_own(desk: Desk) -> None:
     said = [
         desk("add", "chi-linh", "nam-sach", *BROKER),
+        desk("add", "kinh-mon", "--password"),
+        desk("add", "thu", "--password", "--role", "viewer", "--json"),
         desk("add", "hue", "--role", "viewer", "--json"),
         desk("renew", "chi-linh", "--revoke-old"),
         desk("revoke", "hue", "--json"),
@@ -282,16 +361,33 @@ def test_no_secret_is_printed_or_written_but_into_key_files(desk: Desk) -> None:
     said.append(desk("list"))
     (desk.ca / "ca.pem").write_bytes((desk.out / "hue" / "hue.pem").read_bytes())
     said.append(desk("list"))
-    assert [each.code for each in said] == [0] * 6 + [1] * 2
+    assert [each.code for each in said] == [0] * 8 + [1] * 2
     files = [each for each in desk.folder.rglob("*") if each.is_file()]
-    keys = [each for each in files if each.suffix == ".key"]
+    keys = [each for each in files if each.suffix in (".key", ".password")]
     bodies = [line for each in keys for line in each.read_text().splitlines() if not line.startswith("-")]
-    assert len(keys) == 5
+    assert len(keys) == 7
     texts = [each.read_text() for each in files if each not in keys] + [each.out + each.err for each in said]
     for text in texts:
         assert "PRIVATE KEY" not in text
         assert not [line for line in bodies if line in text]
-    assert {stat.S_IMODE(each.stat().st_mode) & 0o007 for each in keys} == {0}
+    hashes = [line.partition(":")[2] for line in (desk.broker / "passwords").read_text().splitlines()]
+    assert len(hashes) == 2
+    assert not [each for each in said for hashed in hashes if hashed in each.out + each.err]
+    assert {stat.S_IMODE(each.stat().st_mode) & 0o007 for each in [*keys, desk.broker / "passwords"]} == {0}
+    assert {stat.S_IMODE(each.stat().st_mode) for each in desk.out.rglob("*.password")} == {0o600}
+
+
+def test_no_object_shows_its_secret() -> None:
+    from agent.console.enrolment import Member, Password
+    from agent.console.passwords import new_password
+
+    made = new_password()
+    kept = Password(hash=made.hash, issued_at=datetime.now(UTC))
+    for shown in (made, kept, Member(id="kinh-mon", role="site", password=kept)):
+        for text in (repr(shown), str(shown)):
+            assert made.secret not in text
+            assert made.hash not in text
+    assert new_password().secret != made.secret
 
 
 @pytest.mark.parametrize("command", [[], ["add"], ["list"], ["renew"], ["revoke"]])
@@ -307,3 +403,12 @@ def revoked_in(desk: Desk) -> list[int]:
     from cryptography import x509
 
     return [each.serial_number for each in x509.load_pem_x509_crl((desk.broker / "crl.pem").read_bytes())]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
+def test_without_a_right_sudo_is_proposed(desk: Desk) -> None:
+    desk.folder.chmod(0o500)
+    said = desk("add", "chi-linh", *BROKER)
+    desk.folder.chmod(0o700)
+    assert said.code == 1
+    assert "use sudo" in said.err
