@@ -7,6 +7,7 @@ from agent.adapters.broker_check import tls_reason
 from agent.core.errors import LinkError
 from agent.core.identity import BrokerSection
 
+NO_MQTT_5 = 0x84  # MQTT 5, 3.2.2.2; paho makes the same of what an older broker answers
 TLS = {
     "server_unknown": (
         "chứng chỉ của máy chủ {where} không do tệp ca ký: lấy đúng tệp ca của trung tâm",
@@ -69,7 +70,12 @@ def silent(broker: BrokerSection) -> LinkError:
 
 
 def refused(code: Any) -> LinkError:
-    """It knows this user not, or will not have him."""
+    """It knows this user not, or will not have him, or speaks no MQTT 5."""
+    if getattr(code, "value", None) == NO_MQTT_5:
+        return LinkError(
+            f"the broker speaks no MQTT 5 ({code}): put one there that does, mosquitto 2 for example",
+            "máy chủ không nói MQTT 5: hãy dùng máy chủ hỗ trợ MQTT 5, chẳng hạn mosquitto 2",
+        )
     return LinkError(
         f"the broker refuses this user ({code}): check the name and the password or certificate",
         f"máy chủ từ chối người dùng này ({code}): kiểm tra tên và mật khẩu hoặc chứng chỉ",

@@ -55,7 +55,7 @@ def read_certificates(path: Path) -> tuple[Certificate, ...]:
     _must_be_readable(path)
     try:
         return tuple(map(one, x509.load_pem_x509_certificates(path.read_bytes())))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, x509.InvalidVersion, x509.DuplicateExtension) as error:
         raise CredentialError("not_pem", str(path)) from error
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from agent.adapters.broker_trouble import NO_MQTT_5, refused
 from agent.adapters.mqtt_client import guarded
 from agent.adapters.outgoing import Letters, Outgoing, Slot
 from agent.adapters.row_lane import RowLane, RowSource
@@ -306,6 +307,8 @@ class Connection:
             self._is_reset = True
 
     def _answer(self, code: Any, properties: Any) -> Note:
+        if code.value == NO_MQTT_5:
+            return Ended(str(refused(code)))
         if code.is_failure:
             return Ended(
                 f"the broker refuses {self._topics.site} ({code}): check the identity file and the broker's users"

@@ -40,7 +40,7 @@ class Service:
     def watchdog_s(self) -> float | None:
         """How often systemd wants to hear from us at least, in seconds; None: never."""
         usec = self._environment.get("WATCHDOG_USEC", "")
-        return int(usec) / 1e6 if usec.isdigit() else None
+        return int(usec) / 1e6 if usec.isascii() and usec.isdigit() and len(usec) < 20 else None
 
     def handed_in(self) -> list[tuple[str, int]]:
         """The descriptors that systemd opened or kept for this process, with their names; the caller owns them.

@@ -1,29 +1,24 @@
 """Topic names and payloads, both directions, in one place. Version 1 of the contract (``v1`` in the topics).
 
-A field that is not set is absent from the JSON; a field set to None is null (not known). So models are built with the
-fields that apply and no others. Readers ignore fields they do not know.
+How a payload is written and read says ``wire.py``; its names are part of the contract and come from here.
 """
 
-import json
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from agent.core.config import Polygon
 from agent.core.identity import is_site_id
+from agent.core.wire import MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES
+from agent.core.wire import Document
+from agent.core.wire import Moment as Moment
+from agent.core.wire import Payload as Payload
+from agent.core.wire import compact as compact
+from agent.core.wire import decode as decode
+from agent.core.wire import encode as encode
+from agent.core.wire import refusal as refusal
 
 ROOT = "diemcau/v1"
-MAX_PAYLOAD_BYTES = 64 * 1024
 ALL_COMMAND = f"{ROOT}/_all/command"  # reaches every site; `_all` is no site id, so nobody's own topic is meant
 PEOPLE_MAX = 100_000
 MISSING_MAX = 100
@@ -45,35 +40,16 @@ def split_topic(full: str) -> tuple[str, str] | None:
     return (site, name) if full.startswith(prefix) and is_site_id(site) and name else None
 
 
-def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _in_frame(polygon: Polygon, info: ValidationInfo) -> Polygon:
+    # Asked of others only: what this site runs with has been looked at already.
+    if info.mode == "json" and not all(0 <= value <= 1 for point in polygon for value in point):
+        raise ValueError("should lie in 0..1 of the frame")
+    return polygon
 
 
-def _in_utc(moment: datetime) -> datetime:
-    """As it goes over the wire, so that what is read again is equal to what was sent. Naive ones are refused later."""
-    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-    return moment if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _moment(value: object) -> object:
-    # ISO text only: pydantic would also take a number, and a number of what?
-    try:
-        if isinstance(value, str) and "T" in value:
-            value = datetime.fromisoformat(value)
-        if isinstance(value, datetime):
-            return _in_utc(value)
-    except (ValueError, OverflowError):
-        pass  # whose message would quote it
-    raise ValueError("should be a time such as 2012-11-20T07:30:00.000Z")
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment), PlainSerializer(_written)]
-
-
-class Payload(BaseModel):
-    """Base of every payload: frozen, strict, unknown fields ignored by readers."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False, populate_by_name=True)
+Outline = Annotated[Polygon, AfterValidator(_in_frame)]
+# What is shown of a room now is reckoned with: a whole number of 400 digits would end whoever divides by it.
+People = Annotated[int, Field(ge=0, le=PEOPLE_MAX)]
 
 
 class FromSite(Payload):
@@ -129,10 +105,10 @@ class SetAside(Payload):
 class Human(Payload):
     """The last count by a person. ``by`` is a claim; ``value`` what the machine said at that moment (None: unknown)."""
 
-    people: int = Field(ge=0)
+    people: People
     at: Moment
     by: str
-    value: int | None = Field(default=None, ge=0)
+    value: People | None = None
 
 
 class Record(Payload):
@@ -157,19 +133,19 @@ class Headcount(FromSite):
     ``interval_s`` is what the eye really keeps, ``cpu_share`` what its process took of one core over the last minute.
     """
 
-    value: int | None = Field(ge=0)
+    value: People | None
     state: Literal["ok", "degraded", "unknown"]
     reason: str | None
-    seen: int | None = Field(ge=0)
-    min: int | None = Field(ge=0)
-    max: int | None = Field(ge=0)
+    seen: People | None
+    min: People | None
+    max: People | None
     samples: int = Field(ge=0)
     window_s: float = Field(gt=0)
     frame_age_s: float | None = Field(ge=0)
     interval_s: float = Field(gt=0)
     cpu_share: float | None = Field(default=None, ge=0)
     work: Work | None = None
-    summoned: int | None = Field(default=None, ge=0)
+    summoned: People | None = None
     rate: float | None = Field(default=None, ge=0)
     set_aside: tuple[SetAside, ...] = ()
     detector: str | None = None
@@ -245,13 +221,13 @@ class HistoryHeadcount(HistoryRow):
 
     from_: Moment = Field(alias="from")
     to: Moment
-    value: int | None = Field(ge=0, le=PEOPLE_MAX)
-    min: int | None = Field(ge=0, le=PEOPLE_MAX)
-    max: int | None = Field(ge=0, le=PEOPLE_MAX)
+    value: People | None
+    min: People | None
+    max: People | None
     people_minutes: float = Field(ge=0)
     samples: int = Field(ge=0, le=SEQ_MAX)
     unknown_s: float = Field(ge=0)
-    unknown_reasons: dict[str, float] = {}
+    unknown_reasons: dict[str, float] = Field(default={})
     conference: str | None = Field(default=None, max_length=64)
 
 
@@ -261,7 +237,7 @@ class HistoryEvent(HistoryRow):
     kind: str = Field(max_length=40)
     severity: Literal["info", "warning", "fault"]
     by: str | None = None
-    detail: dict[str, Any] = {}
+    detail: Document = Field(default={})
 
 
 class HistoryAck(Payload):
@@ -280,7 +256,7 @@ class Truth(Payload):
     """Topic ``simulated/truth``: how many people the script has in the room. In simulation only."""
 
     at: Moment
-    people: int = Field(ge=0)
+    people: People
 
 
 class Conference(Payload):
@@ -290,7 +266,7 @@ class Conference(Payload):
     title: str = Field(default="", max_length=400)
     starts_at: Moment
     ends_at: Moment
-    summoned: int | None = Field(default=None, ge=0, le=100_000)
+    summoned: People | None = None
     power_on_minutes: float | None = Field(default=None, ge=0)
     lock: bool = False
 
@@ -306,7 +282,7 @@ class CommandMessage(Payload):
 
     id: str = Field(min_length=1, max_length=64, pattern=r"^[!-~]+$")  # goes back to the centre and into the log
     action: str = Field(min_length=1, max_length=40)
-    args: dict[str, Any] = {}
+    args: Document = Field(default={})
     issued_by: str = Field(max_length=200)
     issued_at: Moment
 
@@ -318,7 +294,7 @@ class NoArgs(Payload):
 class RecountArgs(Payload):
     """Args of ``recount``: how many people somebody counted by eye."""
 
-    people: int = Field(ge=0, le=PEOPLE_MAX)
+    people: People
 
 
 class PowerArgs(Payload):
@@ -346,7 +322,7 @@ class CommandResult(FromSite):
     id: str = Field(max_length=64)
     state: Literal["accepted", "done", "refused", "failed"]
     reason: str | None
-    result: dict[str, Any] | None
+    result: Document | None
 
 
 class Recounted(Payload):
@@ -387,8 +363,8 @@ class Aim(Payload):
     width: int | None
     height: int | None
     places: tuple[Place, ...]
-    include: tuple[Polygon, ...]
-    exclude: tuple[Polygon, ...]
+    include: tuple[Outline, ...]
+    exclude: tuple[Outline, ...]
     set_aside: tuple[Aside, ...]
     truncated: bool = False
 
@@ -409,41 +385,7 @@ MODELS: dict[str, type[Payload]] = {
     "command/result": CommandResult,
 }
 
-P = TypeVar("P", bound=Payload)
-
-
-def encode(payload: Payload) -> bytes:
-    """The JSON of a payload: fields that were not set are absent, fields set to None are null."""
-    return payload.model_dump_json(exclude_unset=True, by_alias=True).encode()
-
-
-def decode(model: type[P], raw: bytes) -> P:
-    """Read a payload.
-
-    Raises:
-        ValueError: It is not one; the message is one line and quotes nothing longer than a field's name.
-    """
-    if len(raw) > MAX_PAYLOAD_BYTES:
-        raise ValueError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
-    try:
-        return model.model_validate_json(raw)
-    except ValidationError as error:
-        raise ValueError(refusal(error)) from None
-
-
-def refusal(error: ValidationError) -> str:
-    """The first mistake as one printable line that quotes nothing longer than a field's name."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(map(str, first["loc"]))[:80]
-    sentence = f"{where or 'payload'}: {first['msg'][:120]}"
-    return "".join(letter if letter.isprintable() else "�" for letter in sentence)
-
 
 def body(payload: FromSite) -> dict[str, Any]:
     """A payload without what every message carries: the part that can be said to have changed."""
     return payload.model_dump(exclude_unset=True, exclude={"at", "session", "clock"})
-
-
-def compact(document: object) -> str:
-    """JSON on one line, with Vietnamese letters as they are."""
-    return json.dumps(document, ensure_ascii=False, separators=(", ", ": "), default=str)

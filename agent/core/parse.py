@@ -33,8 +33,9 @@ def decode(text: str, source: str, json_document: bool) -> dict[str, Any]:
     """
     try:
         data = json.loads(text) if json_document else tomllib.loads(text)
-        # What cannot be written as JSON (too deep, a number of thousands of digits) cannot be looked at either.
-        json.dumps([[[data]]], default=str)
+        # What cannot be written as JSON (too deep, a number of thousands of digits, half a letter) cannot be looked at
+        # either, and a complaint that quotes it could not be shown.
+        json.dumps([[[data]]], default=str, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         kind = "JSON" if json_document else "TOML"
         raise ConfigError(source, (Problem("", f"this is not {kind}: {error}"),)) from error
