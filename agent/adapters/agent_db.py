@@ -1,37 +1,30 @@
 """``agent.db``: what must survive a reboot, in SQLite: the connection's number, where the power stood, the conference,
 executed commands, human counts, and the rows of the history (``history_rows.py``)."""
 
-import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent.adapters import history_rows
+from agent.adapters import history_rows, memory_rows
 from agent.adapters.files import Reserve
+from agent.adapters.memory_rows import BUSY_S
 from agent.core.commands import Keep, KeepResult
-from agent.core.events import Memory, Recount, Settled
+from agent.core.events import Memory
 
 log = logging.getLogger("diemcau.db")
 
 T = TypeVar("T")
 Connect = Callable[[Path], Any]
 
-BUSY_S = 1.0
-RECOUNTS_MAX = 1000  # one a day for years
 FAILURES_MAX = 3  # in a row; each is half a minute after the one before
+ATTEMPTS = 5  # at one transaction: on a full disk there are some things that can be done about it
 WAL_MAX_BYTES = 1024 * 1024
-FACT = "fact."  # before the names of the core's facts, which must not meet those of this file
-TABLES = (
-    "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS executed (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, "
-    "state TEXT NOT NULL, reason TEXT, result TEXT NOT NULL) STRICT",
-    "CREATE TABLE IF NOT EXISTS recount (number INTEGER PRIMARY KEY, command TEXT NOT NULL UNIQUE, at TEXT NOT NULL, "
-    "by TEXT NOT NULL, people INTEGER NOT NULL, value INTEGER, state TEXT NOT NULL, min INTEGER, max INTEGER) STRICT",
-)
+CHECKPOINT_PAGES = 128  # on a full disk the reserve has to hold what a checkpoint adds to the file
+PAGES_MAX = 1 << 30
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -55,7 +48,11 @@ class AgentDb:
         self._is_volatile = False
         self._failures = 0
         self._connection = 0
-        self._has_lost = False
+        self._has_lost = self._is_held = False
+        self._is_sound = True  # what was written earlier is on the disk
+        self._is_short = False  # the disk was full, and the file may not grow
+        # Commands and human counts once more, for a new file: a command must not be carried out a second time.
+        self._known = _open(sqlite3.connect(":memory:", check_same_thread=False))
         self.began_anew: str | None = None  # why, in one word; None: the file is the one that it was
         self._reserve = Reserve(path.with_name("agent.reserve"))
         # Set by the outbox: told the newest number when rows were written, told of a new file, and asked for room.
@@ -94,14 +91,22 @@ class AgentDb:
                     return otherwise if self._db is None else job(self._db)
                 except sqlite3.Error as error:
                     log.error("%s cannot be read: %s", self._path, error)
-                    if attempt == 2 or not self._can_help(getattr(error, "sqlite_errorcode", 0)):
+                    if attempt == 2 or not self._can_help(getattr(error, "sqlite_errorcode", 0), iter(())):
                         break
             return otherwise
+
+    def tend(self) -> None:
+        """Take the reserve again where there is room, and keep the log short. Now and then; thread: any."""
+        with self._lock:
+            if self._db is not None and not self._is_volatile:
+                self._shorten_log(WAL_MAX_BYTES)
+                if self._reserve.make() and self._is_short:
+                    self._bound_file(PAGES_MAX)
 
     def next_connection(self) -> int:
         """One more than the last number, on disk before it is returned. Thread: any."""
         least = self._connection + 1  # a file that began anew must not count from 1
-        number = self.write(lambda db: _increment(db, least))
+        number = self.write(lambda db: memory_rows.increment(db, least))
         with self._lock:
             self._connection = number or least
             return self._connection
@@ -111,15 +116,20 @@ class AgentDb:
         with self._lock:
             try:
                 if self._db is not None and not self._is_volatile:
-                    return _memory(self._db)
-                return _read_only(self._path) if self._path.is_file() else Memory()
-            except (sqlite3.Error, ValueError, TypeError, OSError) as error:
+                    with self._known:
+                        memory_rows.copy(self._db, self._known)
+                    return memory_rows.memory(self._db)
+                return memory_rows.read_only(self._path) if self._path.is_file() else Memory()
+            except (sqlite3.Error, ValueError, TypeError, RecursionError, OSError) as error:
                 log.error("%s: executed commands and human counts cannot be read: %s", self._path, error)
                 return Memory()
 
     def keep_result(self, order: KeepResult) -> bool:
         """Write a command's result and what it changed; True when all of it is on disk. Thread: any."""
-        done = self.write(lambda db: _keep(db, order))
+        with self._lock:
+            with suppress(sqlite3.Error, UnicodeError), self._known:
+                memory_rows.keep_result(self._known, order)
+            done = self._write(lambda db: memory_rows.keep_result(db, order))
         return done is not None and not self._is_volatile
 
     def keep(self, order: Keep) -> bool:
@@ -127,7 +137,7 @@ class AgentDb:
 
         Of rows that can be kept in memory only it says True too: they are on their way.
         """
-        newest = self.write(lambda db: _keep_history(db, order))
+        newest = self.write(lambda db: memory_rows.keep(db, order))
         if newest is not None and order.rows:
             self.on_rows(newest)
         return newest is not None
@@ -138,11 +148,16 @@ class AgentDb:
             if self._db is not None:
                 self._db.close()
                 self._db = None
+            self._known.close()
 
     def _write(self, job: Callable[[Any], T]) -> T | None:
-        for attempt in (1, 2):
+        spares = () if self._is_short else (self._shorten_log, self._spent_half)
+        makes_room = iter((*spares, self._made_room, self._made_room))
+        for attempt in range(1, ATTEMPTS + 1):
             if self._db is None:
                 return None
+            if not (self._is_sound or self._reopened()):
+                break
             try:
                 with self._db:
                     done = job(self._db)
@@ -153,7 +168,7 @@ class AgentDb:
                 return None
             except sqlite3.Error as error:
                 log.error("%s cannot be written: %s", self._path, error)
-                if attempt == 2 or not self._can_help(getattr(error, "sqlite_errorcode", 0)):
+                if attempt == ATTEMPTS or not self._can_help(getattr(error, "sqlite_errorcode", 0), makes_room):
                     break
         self._failures += 1
         if self._failures >= FAILURES_MAX and not self._is_volatile:
@@ -161,42 +176,87 @@ class AgentDb:
             self._go_on_from_memory()
         return None
 
-    def _can_help(self, code: int) -> bool:
+    def _can_help(self, code: int, makes_room: Iterator[Callable[[], bool]]) -> bool:
         """Make it likelier that the next attempt works. The lowest byte of a code is its family."""
         family = code & 0xFF
         if family == sqlite3.SQLITE_FULL:
-            return self._reserve.release() | self._made_room()
+            return any(makes() for makes in makes_room)
         if family in DAMAGED and not self._is_volatile:
             self._db.close()
             _move_aside(self._path)  # it opens, and what is in it cannot be believed
-            self._begun_anew("disk_damaged")
-            return self._reopened()
-        if family == sqlite3.SQLITE_IOERR:
-            # After a failed fsync nobody knows what is on the disk; a new connection reads what is.
-            return self._reopened()
-        return False
+            is_there = self._reopened()
+            self._begun_anew("disk_damaged", self._db)
+            return is_there
+        return family == sqlite3.SQLITE_IOERR and self._reopened()
+
+    def _shorten_log(self, most_bytes: int = 0) -> bool:
+        """Bring the log into the file. Who reads, and does not end, has it grow: that is said once, and nobody waits.
+        Returns whether it is shorter.
+        """
+        log_file = self._path.with_name(f"{self._path.name}-wal")
+        try:
+            if log_file.stat().st_size <= most_bytes:
+                return False
+            self._db.execute("PRAGMA busy_timeout=0")
+            try:
+                is_held = bool(self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout={round(1000 * BUSY_S)}")
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s cannot be shortened: %s", log_file, error)
+            return False
+        if is_held and not self._is_held:
+            log.warning("%s grows: another program is reading %s and does not end", log_file, self._path)
+        self._is_held = is_held
+        return not is_held
 
     def take_loss(self) -> bool:
         """Whether facts that were on disk are there no more, since this was asked last. Thread: any."""
         lost, self._has_lost = self._has_lost, False
         return lost
 
+    def _spent_half(self) -> bool:
+        has_room = self._reserve.halve()
+        self._shorten_log()  # for which there may not have been enough
+        return has_room
+
     def _made_room(self) -> bool:
+        self._reserve.release()
+        self._shorten_log()
         try:
             with self._db:
-                return self.when_full(self._db)
+                has_gone = self.when_full(self._db)
         except sqlite3.Error as error:
             log.error("no room can be made in %s: %s", self._path, error)
             return False
+        self._shorten_log()
+        # What is left of the disk is for the log, and for the reserve: rows have what other rows have left.
+        self._bound_file(self._db.execute("PRAGMA page_count").fetchone()[0])
+        self._reserve.make()
+        return has_gone
+
+    def _bound_file(self, pages: int) -> None:
+        self._is_short = pages < PAGES_MAX
+        self._db.execute(f"PRAGMA max_page_count={pages}").fetchall()
 
     def _reopened(self) -> bool:
+        """Open the file anew. Returns whether it can be relied on: after a failed fsync the kernel takes what was not
+        written for written, so nothing that stands behind it in the log is safe before all of the log is in the file
+        and another begins. Source: "Can Applications Recover from fsync Failures?", USENIX ATC 2020.
+        """
+        self._is_sound = False
         try:
             self._db.close()
             self._db = self._opened()
         except (OSError, sqlite3.Error) as error:
             log.error("%s cannot be opened again: %s", self._path, error)
             self._go_on_from_memory()
-        return True
+            return True
+        try:
+            self._is_sound = not self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error as error:
+            log.error("what is in the log of %s cannot be brought into it: %s", self._path, error)
+        return self._is_sound
 
     def _opened(self) -> Any:
         try:
@@ -207,16 +267,21 @@ class AgentDb:
             log.error("%s is damaged (%s): moved aside, a new one begins", self._path, error)
             _move_aside(self._path)
             db = _open(self._connect(self._path))
-            self._begun_anew("disk_damaged")
+            self._begun_anew("disk_damaged", db)
             return db
 
     def _go_on_from_memory(self) -> None:
-        self._is_volatile, self._failures = True, 0
+        self._is_volatile, self._is_sound, self._failures = True, True, 0
         self._db = _open(sqlite3.connect(":memory:", check_same_thread=False))
-        self._begun_anew("disk_failed")
+        self._begun_anew("disk_failed", self._db)
 
-    def _begun_anew(self, why: str) -> None:
+    def _begun_anew(self, why: str, db: Any) -> None:
         self.began_anew, self._has_lost = why, True
+        try:
+            with db:
+                memory_rows.copy(self._known, db)
+        except sqlite3.Error as error:
+            log.error("executed commands cannot be written into the new file: %s", error)
         self.on_new_file()
 
 
@@ -230,7 +295,9 @@ def _move_aside(path: Path) -> None:
 
 
 def _connect(path: Path) -> Any:
-    return sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+    db.text_factory = lambda raw: raw.decode(errors="replace")  # a damaged letter must not keep back all rows after it
+    return db
 
 
 def _open(db: Any) -> Any:
@@ -238,76 +305,11 @@ def _open(db: Any) -> Any:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")  # NORMAL lost committed rows in simulated power cuts
         db.execute(f"PRAGMA journal_size_limit={WAL_MAX_BYTES}")
+        db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         with db:
-            for table in (*TABLES, *history_rows.TABLES):
+            for table in (*memory_rows.TABLES, *history_rows.TABLES):
                 db.execute(table)
     except Exception:
         db.close()
         raise
     return db
-
-
-def _read_only(path: Path) -> Memory:
-    """What a file tells that cannot be written: on a card that has worn out the room must still know how it stood.
-
-    ``immutable`` because a log beside the file cannot be opened either where nothing can be written; what was in that
-    log only is lost then. Source: sqlite.org, "URI filenames" and "Read-only WAL-mode databases".
-    """
-    address = path.absolute().as_uri()
-    for how in ("mode=ro", "mode=ro&immutable=1"):
-        db = sqlite3.connect(f"{address}?{how}", timeout=BUSY_S, uri=True)
-        try:
-            return _memory(db)
-        except sqlite3.OperationalError:
-            continue
-        finally:
-            db.close()
-    return Memory()
-
-
-def _memory(db: sqlite3.Connection) -> Memory:
-    settled = db.execute("SELECT id, at, state, reason, result FROM executed ORDER BY number").fetchall()
-    recounts = db.execute(
-        "SELECT command, at, by, people, value, state, min, max FROM recount ORDER BY number"
-    ).fetchall()
-    facts = db.execute("SELECT name, value FROM fact WHERE name LIKE ?", (f"{FACT}%",)).fetchall()
-    return Memory(
-        tuple(
-            Settled(id_, datetime.fromisoformat(at), state, reason, json.loads(result))
-            for id_, at, state, reason, result in settled
-        ),
-        tuple(Recount(command, datetime.fromisoformat(at), *rest) for command, at, *rest in recounts),
-        {name.removeprefix(FACT): str(value) for name, value in facts},
-    )
-
-
-def _increment(db: Any, least: int) -> int:
-    db.execute(
-        "INSERT INTO fact (name, value) VALUES ('connection', ?) "
-        "ON CONFLICT (name) DO UPDATE SET value = max(value + 1, excluded.value)",
-        (least,),
-    )
-    return int(db.execute("SELECT value FROM fact WHERE name = 'connection'").fetchone()[0])
-
-
-def _keep_history(db: Any, order: Keep) -> int:
-    facts = [(FACT + name, text) for name, text in order.facts.items()]
-    db.executemany("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", facts)
-    return history_rows.append(db, order.rows) if order.rows else 0
-
-
-def _keep(db: Any, order: KeepResult) -> bool:
-    done, new = order.settled, order.recount
-    row = (done.id, done.at.isoformat(), done.state, done.reason, json.dumps(done.result))
-    db.execute("INSERT OR REPLACE INTO executed (id, at, state, reason, result) VALUES (?, ?, ?, ?, ?)", row)
-    db.executemany("DELETE FROM executed WHERE id = ?", [(id_,) for id_ in order.forget])
-    if order.instead_of is not None:
-        db.execute("DELETE FROM recount WHERE command = ?", (order.instead_of,))
-    if new is not None:
-        db.execute(
-            "INSERT OR REPLACE INTO recount (command, at, by, people, value, state, min, max) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (new.command, new.at.isoformat(), new.by, new.people, new.value, new.state, new.min, new.max),
-        )
-        db.execute("DELETE FROM recount WHERE number <= (SELECT max(number) FROM recount) - ?", (RECOUNTS_MAX,))
-    return True

@@ -57,6 +57,16 @@ class Delivery:
         return self.newest - self.upto + len(self.missing)
 
     @property
+    def free_upto(self) -> int:
+        """Rows up to here may go, but for the missing ones: the centre has them, and does not ask for them again."""
+        return self.upto if self.asked is None else min(self.upto, self.asked - 1)
+
+    @property
+    def certain_upto(self) -> int:
+        """All up to here is at the centre, also where nobody remembers what it asked for again."""
+        return min([self.free_upto, *(seq - 1 for seq in self.missing)])
+
+    @property
     def patience_s(self) -> float:
         """How long a sign of hope holds: each time in vain twice as long."""
         return float(min(PATIENCE_CAP_S, PATIENCE_S * 2 ** min(self.silences, 20)))

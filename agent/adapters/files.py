@@ -7,7 +7,8 @@ from pathlib import Path
 
 log = logging.getLogger("diemcau")
 
-RESERVE_BYTES = 512 * 1024
+RESERVE_BYTES = 1024 * 1024
+SPARE_BYTES = 128 * 1024  # is left to the others
 
 
 def is_there(path: Path) -> bool:
@@ -51,28 +52,43 @@ def write_durably(path: Path, text: str) -> None:
 
 
 class Reserve:
-    """Room that is kept for the moment when a disk is full: enough to write down what has to go.
+    """Room that is kept for the moment when a disk is full: one half for what comes until somebody makes room, the
+    other for writing down what has to go.
 
     Thread: any; the caller's lock.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._refusal = ""
 
-    def make(self) -> None:
-        """Take the room where there is some. Without it nothing is worse than before."""
+    def make(self) -> bool:
+        """Take the room, or what there is of it; returns whether it is all. Without it nothing is worse than before."""
         try:
+            folder = os.statvfs(self._path.parent)
+            room = folder.f_bavail * folder.f_frsize - SPARE_BYTES
             with self._path.open("ab") as file:
-                if file.tell() < RESERVE_BYTES:
-                    os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+                there = file.tell()
+                size = min(RESERVE_BYTES, there + room)
+                if size == RESERVE_BYTES > there or size > there == 0:
+                    os.posix_fallocate(file.fileno(), 0, size)
+                return max(there, size) >= RESERVE_BYTES
         except OSError as error:
-            log.warning("no room can be reserved at %s: %s", self._path, error.strerror)
-            self._path.unlink(missing_ok=True)
+            if str(error) != self._refusal:
+                self._refusal = str(error)
+                log.warning("no room can be reserved at %s: %s", self._path, error.strerror)
+            return False
 
-    def release(self) -> bool:
-        """Give the room back. Returns whether there was any."""
+    def halve(self) -> bool:
+        """Give one half back. Returns whether there were two."""
         try:
-            self._path.unlink()
+            if self._path.stat().st_size <= RESERVE_BYTES // 2:
+                return False
+            os.truncate(self._path, RESERVE_BYTES // 2)
         except OSError:
             return False
         return True
+
+    def release(self) -> None:
+        """Give all of it back."""
+        self._path.unlink(missing_ok=True)

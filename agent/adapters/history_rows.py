@@ -2,12 +2,14 @@
 whose transaction the caller has opened.
 
 Rows have numbers of their own instead of SQLite's AUTOINCREMENT, whose table is one more page written with every row.
-Facts beside them: ``epoch`` (made with the file), ``row.newest`` (written where the newest row itself goes), and
-``row.thinned`` (how far the present round of thinning has come). ``ack`` has one line for each hour in which the centre
-acknowledged something: what is older than ``keep_days`` there may go.
+Facts beside them: ``epoch`` (the present one; the first is made with the file), ``row.newest`` (written where the
+newest row itself goes), and ``row.thinned`` (how far the present round of thinning has come). ``ack`` has one line for
+each hour in which the centre acknowledged something: what is older than ``keep_days`` there may go. ``epoch`` has one
+line for each later epoch: the rows above ``after`` are of it.
 """
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,20 +21,26 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS row (seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, at_s REAL NOT NULL, "
     "payload TEXT NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS ack (hour INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS epoch (after INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT",
 )
-SELECT = "SELECT seq, topic, at_s, payload FROM row"
+SELECT = (
+    "SELECT seq, topic, at_s, payload, after, name FROM row "
+    "LEFT JOIN epoch ON after = (SELECT max(after) FROM epoch WHERE after < seq)"
+)
 INSERT = "INSERT INTO row (seq, topic, at_s, payload) VALUES (?, ?, ?, ?)"
 HEADCOUNT, EVENT = "history/headcount", "history/event"
 TOPICS: dict[type[HistoryRow], str] = {HistoryHeadcount: HEADCOUNT, HistoryEvent: EVENT}
-# How many rows one pass looks at: some 700 kB, a tenth of a second of a slow card, in which nothing else is written.
-THIN_AT_ONCE, DROP_AT_ONCE = 4000, 500
+# How many rows one pass looks at: some 200 kB, which fit in the reserve; a tenth of a second of a slow card, in which
+# nothing else is written.
+THIN_AT_ONCE, DROP_AT_ONCE, RELEASE_AT_ONCE = 500, 500, 500
 HOUR_S = 3600
+ITS_EPOCH = re.compile(r'"epoch":"[^"]*"')  # the first one in a payload: what may hold any text comes after it
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
     """One row as it is on disk. ``at_s`` are the seconds since 1970 that its ``at`` says; ``prev`` is the number of the
-    row before it, 0 where there is none any more.
+    row before it, 0 where its epoch has none any more.
     """
 
     seq: int
@@ -56,24 +64,21 @@ GapEvent = Callable[[Gap], HistoryEvent]
 
 
 def epoch(db: Any) -> str:
-    """The file's epoch; made where there is none yet."""
+    """The present epoch; made where there is none yet."""
     db.execute("INSERT OR IGNORE INTO fact (name, value) VALUES ('epoch', ?)", (str(uuid.uuid4()),))
     return str(db.execute("SELECT value FROM fact WHERE name = 'epoch'").fetchone()[0])
 
 
 def new_epoch(db: Any, upto: int) -> str:
-    """Begin a new epoch: the rows above ``upto`` are numbered anew, from 1; those below are at the centre."""
-    left = following(db, upto, newest(db))
-    db.execute("DELETE FROM row")
-    db.execute("DELETE FROM ack")
-    db.execute("DELETE FROM fact WHERE name IN ('epoch', 'row.newest', 'row.thinned')")
-    its_epoch = epoch(db)
-    for seq, row in enumerate(left, 1):
-        payload = json.dumps(
-            {**json.loads(row.payload), "epoch": its_epoch, "seq": seq}, ensure_ascii=False, separators=(",", ":")
-        )
-        db.execute(INSERT, (seq, row.topic, row.at_s, payload))
-    return its_epoch
+    """Begin a new epoch, which the rows above ``upto`` are of from now on, under the numbers that they have.
+
+    No row is written anew, so that a backlog of months takes no longer than none. The rows up to ``upto`` keep the
+    epoch by which the centre knows them, and their days.
+    """
+    name = str(uuid.uuid4())
+    db.execute("INSERT OR REPLACE INTO fact (name, value) VALUES ('epoch', ?)", (name,))
+    db.execute("INSERT OR REPLACE INTO epoch (after, name) VALUES (?, ?)", (upto, name))
+    return name
 
 
 def newest(db: Any) -> int:
@@ -108,9 +113,10 @@ def _text(row: HistoryRow) -> str:
 
 def some(db: Any, seqs: Sequence[int]) -> list[StoredRow]:
     """The rows of these numbers; in the place of one that is gone the next one that is there, which says so."""
+    first = 1 + db.execute("SELECT coalesce(max(after), 0) FROM epoch").fetchone()[0]
     found: dict[int, StoredRow] = {}
     for seq in seqs:
-        row = db.execute(f"{SELECT} WHERE seq >= ? ORDER BY seq LIMIT 1", (seq,)).fetchone()
+        row = db.execute(f"{SELECT} WHERE seq >= ? ORDER BY seq LIMIT 1", (max(seq, first),)).fetchone()
         if row is not None and row[0] not in found:
             found[row[0]] = _stored(row, _before(db, row[0]))
     return list(found.values())
@@ -123,9 +129,12 @@ def following(db: Any, after: int, count: int) -> list[StoredRow]:
     return [_stored(row, prev) for row, prev in zip(found, before, strict=False)]
 
 
-def _stored(row: tuple[int, str, float, str], prev: int) -> StoredRow:
-    seq, topic, at_s, payload = row
-    return StoredRow(seq, topic, at_s, payload, prev)
+def _stored(row: tuple[int, str, float, str, int | None, str | None], prev: int) -> StoredRow:
+    seq, topic, at_s, payload, after, its_epoch = row
+    if after is None:
+        return StoredRow(seq, topic, at_s, payload, prev)
+    payload = ITS_EPOCH.sub(f'"epoch":"{its_epoch}"', payload, count=1)
+    return StoredRow(seq, topic, at_s, payload, prev if prev > after else 0)
 
 
 def _before(db: Any, seq: int) -> int:
@@ -146,14 +155,23 @@ def acknowledge(db: Any, upto: int, now_s: float) -> None:
     )
 
 
-def forget(db: Any, before_s: float) -> int:
-    """Let go of rows that the centre has acknowledged before that time. Returns how many went."""
+def forget(db: Any, before_s: float, upto: int, missing: Sequence[int] = ()) -> int:
+    """Let go of a piece of the rows that the centre has acknowledged before that time.
+
+    Args:
+        before_s: Seconds since 1970.
+        upto: All up to it is at the centre now, which may have been put back to a backup meanwhile,
+        missing: but for these.
+
+    Returns:
+        How many went; 0: there are no more.
+    """
     hour = int(before_s // HOUR_S)
-    (upto,) = db.execute("SELECT max(upto) FROM ack WHERE hour < ?", (hour,)).fetchone()
-    if upto is None:
+    (known,) = db.execute("SELECT max(upto) FROM ack WHERE hour < ?", (hour,)).fetchone()
+    if known is None:
         return 0
-    gone = _delete(db, "seq <= ?", (upto,))
-    db.execute("DELETE FROM ack WHERE hour < ? AND upto < (SELECT max(upto) FROM ack)", (hour,))
+    if not (gone := _release(db, min(known, upto), missing)):
+        db.execute("DELETE FROM ack WHERE hour < ? AND upto < (SELECT max(upto) FROM ack)", (hour,))
     return gone
 
 
@@ -163,17 +181,18 @@ def used_bytes(db: Any) -> int:
     return int(pages * db.execute("PRAGMA page_size").fetchone()[0])
 
 
-def make_room(db: Any, upto: int, gap_event: GapEvent) -> bool:
-    """One pass: what the centre has goes first, then every other headcount row, then the oldest events.
+def make_room(db: Any, upto: int, gap_event: GapEvent, missing: Sequence[int] = ()) -> bool:
+    """One pass: what the centre has goes first, then every other headcount row, then the oldest rows.
 
     Args:
-        upto: All up to it is at the centre.
+        upto: All up to it is at the centre,
+        missing: but for these, which stay.
         gap_event: Makes the row that says what is missing from now on.
 
     Returns:
         Whether anything went.
     """
-    if _delete(db, "seq IN (SELECT seq FROM row WHERE seq <= ? ORDER BY seq LIMIT ?)", (upto, THIN_AT_ONCE)):
+    if _release(db, upto, missing):
         return True
     gap = _thinned(db, upto) or _dropped(db, upto)
     if gap is None:
@@ -182,19 +201,34 @@ def make_room(db: Any, upto: int, gap_event: GapEvent) -> bool:
     return True
 
 
+def _release(db: Any, upto: int, missing: Sequence[int]) -> int:
+    """Delete the oldest rows that the centre has; returns how many."""
+    return _delete(
+        db,
+        "seq IN (SELECT seq FROM row WHERE seq <= ? AND seq NOT IN (SELECT value FROM json_each(?)) "
+        "ORDER BY seq LIMIT ?)",
+        (upto, json.dumps(list(missing)), RELEASE_AT_ONCE),
+    )
+
+
 def _thinned(db: Any, upto: int) -> Gap | None:
-    """Every other headcount row of the next piece; when the end is reached the next round begins."""
-    for after in (_thinned_to(db), upto):
-        found = [
-            seq
-            for (seq,) in db.execute(
-                "SELECT seq FROM row WHERE seq > ? AND topic = ? ORDER BY seq LIMIT ?",
-                (max(after, upto), HEADCOUNT, THIN_AT_ONCE),
-            )
-        ]
-        if len(found) > 1:
-            gone = found[::2]
-            db.executemany("DELETE FROM row WHERE seq = ?", [(seq,) for seq in gone])
+    """Every other headcount row of the next piece. When that would be a short one, of the newest rows, the next round
+    begins.
+    """
+    for after, least in ((_thinned_to(db), THIN_AT_ONCE), (upto, 0)):
+        piece = db.execute(
+            "SELECT seq, topic, at_s, payload FROM row WHERE seq >= "
+            "(SELECT seq FROM row WHERE seq > ? AND topic = ? ORDER BY seq LIMIT 1) ORDER BY seq LIMIT ?",
+            (max(after, upto), HEADCOUNT, THIN_AT_ONCE),
+        ).fetchall()
+        found = [seq for seq, topic, *_ in piece if topic == HEADCOUNT]
+        if len(found) > 1 and len(piece) >= least:
+            gone, stay = found[::2], set(found[1::2])
+            left = [row for row in piece if row[0] in stay or row[1] != HEADCOUNT]
+            # All out, and what stays in again: a page that is half empty is as long as a full one, and no later row
+            # would come into it.
+            _delete(db, "seq >= ? AND seq <= ?", (piece[0][0], piece[-1][0]))
+            db.executemany(INSERT, left)
             db.execute("INSERT OR REPLACE INTO fact (name, value) VALUES ('row.thinned', ?)", (found[-1],))
             return Gap(gone[0], gone[-1], len(gone), "outbox_full")
     return None
@@ -213,8 +247,11 @@ def _dropped(db: Any, upto: int) -> Gap | None:
     return Gap(found[0][0], found[-1][0], len(found), "outbox_full")
 
 
-def _delete(db: Any, where: str, arguments: tuple[int, ...]) -> int:
-    """Delete rows; where the newest number goes with them it is written down, so that it is never given again."""
-    db.execute("INSERT OR REPLACE INTO fact (name, value) VALUES ('row.newest', ?)", (newest(db),))
+def _delete(db: Any, where: str, arguments: tuple[int | str, ...]) -> int:
+    """Delete rows; where the newest number may go with them it is written down, so that it is never given again."""
+    before = newest(db)
     db.execute(f"DELETE FROM row WHERE {where}", arguments)  # noqa: S608 # the conditions stand in this file
-    return int(db.execute("SELECT changes()").fetchone()[0])
+    gone = int(db.execute("SELECT changes()").fetchone()[0])
+    if gone:
+        db.execute("INSERT OR REPLACE INTO fact (name, value) VALUES ('row.newest', ?)", (before,))
+    return gone

@@ -29,6 +29,7 @@ log = logging.getLogger("diemcau.outbox")
 WRITE_DOWN_EVERY_S = 300.0
 LOOK_EVERY_S = 30.0
 READ_AT_ONCE = 500
+BREATH_S = 0.02  # between two transactions of many, so that whoever waits for the database has its turn
 ANEW_EVERY_S = 3600.0
 VOLATILE_MAX_BYTES = 8 * 1024 * 1024  # in memory, of which a box has 1 GiB
 
@@ -182,34 +183,51 @@ class Outbox:
     def _run(self) -> None:
         write_s = time.monotonic() + WRITE_DOWN_EVERY_S
         while not self._stop.wait(LOOK_EVERY_S):
+            self._guarded(self._db.tend)
             if time.monotonic() >= write_s:
                 write_s = time.monotonic() + WRITE_DOWN_EVERY_S
-                self._write_down()
-            self._make_room()
-        self._write_down()
+                self._guarded(self._write_down)
+                self._guarded(self._forget)
+            self._guarded(self._make_room)
+        self._guarded(self._write_down)
+
+    def _guarded(self, job: Callable[[], None]) -> None:
+        """Without this thread nothing would ever leave the disk: what goes wrong is tried again at the next look."""
+        try:
+            job()
+        except Exception:
+            log.exception("the outbox: something that nobody thought of; again in %.0f s", LOOK_EVERY_S)
 
     def _write_down(self) -> None:
-        """What the centre has, and what has been kept for long enough. Written late, it is sent once more at most."""
+        """What the centre has. Written late, it is sent once more at most."""
         with self._lock:
-            upto, its_epoch = self._delivery.upto, self._delivery.epoch
-        now_s, is_synced = self._now_s()
+            upto, its_epoch = self._delivery.certain_upto, self._delivery.epoch
         if upto <= self._written_upto:
             return
-        before_s = now_s - self._reporting.keep_days * 86_400
 
         def job(db: Any) -> int:
             if history_rows.epoch(db) != its_epoch:
                 return 0  # the file began anew meanwhile, and knows nothing of these numbers
-            history_rows.acknowledge(db, upto, now_s)
-            if is_synced:  # a clock in 1970, or in 2036, must not let anything go
-                history_rows.forget(db, before_s)
+            history_rows.acknowledge(db, upto, self._now_s()[0])
             return upto
 
         self._written_upto = self._db.write(job) or self._written_upto
 
+    def _forget(self) -> None:
+        """What has been kept for long enough, piece by piece as ``_make_room`` does."""
+        now_s, is_synced = self._now_s()
+        before_s = now_s - self._reporting.keep_days * 86_400
+
+        def job(db: Any) -> bool:
+            return history_rows.forget(db, before_s, self._delivery.free_upto, self._delivery.missing) > 0
+
+        # A clock in 1970, or in 2036, must not let anything go.
+        while is_synced and self._db.write(job) and not self._stop.wait(BREATH_S):
+            pass
+
     def _make_room(self) -> None:
         """Pass by pass, each in a transaction of its own: what is to be kept of a press must not wait for all."""
-        while not self._stop.is_set() and self._is_full() and (newest := self._db.write(self._one_pass)):
+        while self._is_full() and (newest := self._db.write(self._one_pass)) and not self._stop.wait(BREATH_S):
             self._written(newest)
 
     def _is_full(self) -> bool:
@@ -221,7 +239,7 @@ class Outbox:
         return history_rows.newest(db) if self._pass(db) else 0
 
     def _pass(self, db: Any) -> bool:
-        return history_rows.make_room(db, self._delivery.upto, self._told)
+        return history_rows.make_room(db, self._delivery.free_upto, self._told, self._delivery.missing)
 
     def _told(self, gap: Gap) -> HistoryEvent:
         log.warning("rows %d to %d: %d of them are gone: %s", gap.first, gap.last, gap.count, gap.why)
@@ -305,6 +323,6 @@ class Outbox:
 
         begun = self._db.write(job)
         if begun is not None:
-            self._delivery = Delivery(*begun, heard_s=time.monotonic())
-            self._written_upto = 0
+            upto = self._written_upto
+            self._delivery = Delivery(*begun, upto, upto, heard_s=time.monotonic())
             self._rewind()

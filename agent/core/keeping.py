@@ -8,11 +8,11 @@ nor lose what happened meanwhile. While it fails nothing else waits for it.
 from dataclasses import dataclass, field, replace
 
 from agent.core import memory
-from agent.core.commands import Command, Keep
+from agent.core.commands import Command, Keep, NoteEvent
 from agent.core.contract import HistoryRow
 
 AGAIN_S = 30.0
-# In memory while the disk cannot be written; some 500 bytes each. The oldest go, and the log has them all.
+# In memory while the disk cannot be written; some 500 bytes each. The oldest go, are counted, and the log has them all.
 HELD_MAX = 500
 # A plan may change as often as somebody writes it, and each time costs a commit: the newest is kept, now and then.
 PLAN_PACE_S = 5.0
@@ -22,6 +22,7 @@ PLAN = {memory.CONFERENCE, memory.SCHEDULED}
 @dataclass(frozen=True, slots=True)
 class Keeper:
     """``facts`` are those that are on disk; ``held`` are rows of the history that are not yet; ``order`` is under way.
+    ``dropped`` is how many rows went unwritten since the history was last told of such.
 
     ``again_s`` is when a disk that failed is tried again, ``plan_s`` when the plan may be written again, ``deadline_s``
     when there will be something to write (monotonic). ``survives``: what was written last is on a disk.
@@ -34,6 +35,7 @@ class Keeper:
     plan_s: float = 0.0
     deadline_s: float | None = None
     survives: bool = True
+    dropped: int = 0
 
     @property
     def forgets(self) -> bool:
@@ -52,7 +54,8 @@ def keep(
         rows: What this step has for the history.
         now_s: Monotonic seconds.
     """
-    keeper = replace(keeper, held=(*keeper.held, *rows)[-HELD_MAX:])
+    held = (*keeper.held, *rows)
+    keeper = replace(keeper, held=held[-HELD_MAX:], dropped=keeper.dropped + max(0, len(held) - HELD_MAX))
     new = {name: text for name, text in facts.items() if text != keeper.facts.get(name, memory.NOTHING)}
     is_early = now_s < keeper.plan_s and not keeper.held and set(new) <= PLAN
     is_failing = keeper.again_s is not None and now_s < keeper.again_s
@@ -80,3 +83,11 @@ def answered(
     written = order.rows
     held = tuple(row for row in keeper.held if not any(row is each for each in written))
     return replace(keeper, facts={**keeper.facts, **order.facts}, held=held, order=None, again_s=None)
+
+
+def told_dropped(keeper: Keeper) -> tuple[Keeper, list[Command]]:
+    """Say how many rows went unwritten, once rows can be written again. They had no numbers."""
+    if keeper.again_s is not None or not keeper.dropped:
+        return keeper, []
+    detail = {"from": 0, "to": 0, "count": keeper.dropped, "why": "disk_failed"}
+    return replace(keeper, dropped=0), [NoteEvent("outbox.gap", "warning", None, detail)]

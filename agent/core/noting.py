@@ -49,7 +49,8 @@ def handle(room: "Room", event: Event, now: Now, self: Self) -> "Result":
             return replace(room, certificate_ends=ends), []
         case Kept(is_on_disk=is_on_disk, survives=survives, lost_others=lost_others):
             keeper = keeping.answered(room.keeper, is_on_disk, now.mono_s, survives, lost_others)
-            return replace(room, keeper=keeper), []
+            keeper, notes = keeping.told_dropped(keeper)
+            return replace(room, keeper=keeper), notes
         case HealthRead(figures=figures):
             return replace(room, health=figures), []
         case MessageReceived(topic=home_assistant.STATUS_TOPIC):

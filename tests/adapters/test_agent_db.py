@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters import agent_db, history_rows
+from agent.adapters import agent_db, history_rows, memory_rows
 from agent.adapters.agent_db import AgentDb
-from agent.adapters.files import RESERVE_BYTES
 from agent.adapters.history_rows import StoredRow
 from agent.core.commands import Keep, KeepResult
 from agent.core.contract import HistoryEvent, decode
@@ -128,7 +127,7 @@ def test_what_is_to_be_forgotten_or_taken_back_is_gone_for_good(tmp_path: Path) 
 
 
 def test_human_counts_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent_db, "RECOUNTS_MAX", 3)
+    monkeypatch.setattr(memory_rows, "RECOUNTS_MAX", 3)
     db = opened(tmp_path / "agent.db")
     for number in range(6):
         assert db.keep_result(KeepResult(done(number), recount(number)))
@@ -148,13 +147,14 @@ def test_what_cannot_be_written_is_said_and_leaves_no_half(tmp_path: Path) -> No
     db.close()
 
 
-def test_rows_that_nobody_can_read_cost_the_memory_not_the_agent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("result", ["{", "[]", "[" * 100_000])
+def test_rows_that_nobody_can_read_cost_the_memory_not_the_agent(tmp_path: Path, result: str) -> None:
     path = tmp_path / "agent.db"
     db = opened(path)
     assert db.keep_result(KeepResult(done(1)))
     db.close()
     with sqlite3.connect(path) as by_hand:
-        by_hand.execute("UPDATE executed SET result = '{'")
+        by_hand.execute("UPDATE executed SET result = ?", (result,))
     by_hand.close()
     again = opened(path)
     assert again.memory() == Memory()
@@ -266,29 +266,6 @@ def test_a_disk_that_fails_again_and_again_is_given_up_until_the_next_start(tmp_
     db.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small file system")
-def test_on_a_full_disk_room_is_made_and_the_reserve_given_back(tmp_path: Path) -> None:
-    card = tmp_path / "card"
-    card.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "diemcau-test", card], capture_output=True).returncode:
-        pytest.skip("may not mount a file system here")
-    try:
-        db = opened(card / "agent.db")
-        assert (card / "agent.reserve").stat().st_size == RESERVE_BYTES
-        asked: list[bool] = []
-        db.when_full = lambda real: bool(asked.append(True))
-        kept = 0
-        while db.keep(Keep(tuple(event() for _ in range(50)))):
-            kept += 50
-        assert asked
-        assert not (card / "agent.reserve").exists()
-        assert len(rows(db)) == min(kept, 1000)
-        assert db.read(history_rows.newest, 0) == kept
-        db.close()
-    finally:
-        subprocess.run(["umount", card], check=True)
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make a file system read-only")
 def test_on_a_card_that_can_only_be_read_the_room_still_knows_how_it_stood(tmp_path: Path) -> None:
     card = tmp_path / "card"
@@ -332,4 +309,68 @@ def test_a_page_that_is_damaged_is_met_by_reading_and_a_new_file_begins(tmp_path
     assert [row.seq for row in rows(db)] == [1]
     assert db.next_connection() == 3  # a centre takes a lower one for an earlier life
     assert (tmp_path / "agent.db.damaged-1").exists()
+    db.close()
+
+
+def test_commands_and_human_counts_are_in_the_new_file_too_when_a_damaged_one_is_moved_aside(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    first = opened(path)
+    assert first.keep_result(KeepResult(done(1), recount(1)))
+    assert first.keep_result(KeepResult(done(2)))
+    first.close()
+    db = opened(path)
+    assert [each.id for each in db.memory().settled] == ["id-1", "id-2"]
+    assert db.keep_result(KeepResult(done(3), recount(3), forget=("id-2",)))
+    damage(path)
+    assert db.keep_result(KeepResult(done(4)))
+    assert db.began_anew == "disk_damaged"
+    db.close()
+    again = opened(path)
+    assert again.memory() == Memory((done(1), done(3), done(4)), (recount(1), recount(3)))
+    again.close()
+
+
+def damage(path: Path) -> None:
+    """As a card that has lost its pages, under a database that is open."""
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    other.close()
+    with path.open("r+b") as file:
+        file.write(b"\xa5" * path.stat().st_size)
+
+
+def test_a_log_that_has_grown_is_brought_into_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_db, "WAL_MAX_BYTES", 100_000)
+    db = opened(tmp_path / "agent.db")
+    log_file = tmp_path / "agent.db-wal"
+    assert db.keep(Keep((event(),)))
+    db.tend()
+    assert log_file.stat().st_size > 0  # each time costs the card: not before there is something to be had
+    while log_file.stat().st_size <= 100_000:
+        assert db.keep(Keep(tuple(event() for _ in range(10))))
+    db.tend()
+    assert log_file.stat().st_size == 0
+    db.close()
+
+
+def test_a_reader_that_holds_the_log_is_told_once_and_nobody_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(agent_db, "WAL_MAX_BYTES", 100_000)
+    db = opened(tmp_path / "agent.db")
+    log_file = tmp_path / "agent.db-wal"
+    for _ in range(2):
+        assert db.keep(Keep((event(),)))
+        reader = sqlite3.connect(tmp_path / "agent.db", isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM row").fetchall()
+        for _ in range(30):
+            assert db.keep(Keep(tuple(event() for _ in range(10))))
+            db.tend()
+        assert log_file.stat().st_size > 100_000
+        assert caplog.text.count("is reading") == 1
+        reader.close()
+        db.tend()
+        assert log_file.stat().st_size == 0
+        caplog.clear()
     db.close()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.files import write_durably
+from agent.adapters.files import RESERVE_BYTES, Reserve, write_durably
 
 
 def test_a_file_is_replaced_as_a_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -22,3 +22,28 @@ def test_a_write_that_fails_leaves_the_old_text_and_no_rest(tmp_path: Path) -> N
         write_durably(path, "half" * 100_000 + "\ud800")
     assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["room.json"]
+
+
+def test_the_reserve_is_given_back_by_halves_and_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "agent.reserve"
+    reserve = Reserve(path)
+    for _ in range(2):
+        reserve.make()
+        reserve.make()
+        assert path.stat().st_size == RESERVE_BYTES
+        assert reserve.halve()
+        assert not reserve.halve()
+        assert path.stat().st_size == RESERVE_BYTES // 2
+        reserve.make()
+        assert path.stat().st_size == RESERVE_BYTES
+        reserve.release()
+        reserve.release()
+        assert not path.exists()
+        assert not reserve.halve()
+
+
+def test_where_none_can_be_made_that_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    reserve = Reserve(tmp_path / "nowhere" / "agent.reserve")
+    for _ in range(3):
+        reserve.make()
+    assert caplog.text.count("no room can be reserved") == 1

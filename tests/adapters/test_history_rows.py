@@ -77,7 +77,7 @@ def test_one_sequence_over_both_topics_with_epoch_and_number_in_the_payload(db: 
 def test_a_number_never_comes_again_also_where_its_row_is_gone(db: Any) -> None:
     history_rows.append(db, [event()] * 5)
     history_rows.acknowledge(db, 5, 0)
-    assert history_rows.forget(db, 2 * 3600) == 5
+    assert history_rows.forget(db, 2 * 3600, 5) == 5
     assert (seqs(db), history_rows.newest(db)) == ([], 5)
     assert history_rows.append(db, [event()]) == 6
 
@@ -94,10 +94,20 @@ def test_what_the_centre_has_is_kept_for_its_days_and_then_goes(db: Any) -> None
     for day in range(3):
         history_rows.acknowledge(db, 10 * (day + 1), day * DAY_S)
     assert history_rows.acknowledged(db) == 30
-    assert history_rows.forget(db, 0) == 0
-    assert history_rows.forget(db, 1.5 * DAY_S) == 20
+    assert history_rows.forget(db, 0, 30) == 0
+    assert history_rows.forget(db, 1.5 * DAY_S, 30) == 20
     assert (seqs(db)[0], history_rows.acknowledged(db)) == (21, 30)
-    assert history_rows.forget(db, 1.5 * DAY_S) == 0
+    assert history_rows.forget(db, 1.5 * DAY_S, 30) == 0
+
+
+def test_it_goes_piece_by_piece_and_what_the_centre_asked_for_again_stays(
+    db: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_rows, "RELEASE_AT_ONCE", 4)
+    history_rows.append(db, [event()] * 12)
+    history_rows.acknowledge(db, 10, 0)
+    assert [history_rows.forget(db, DAY_S, 9, (2, 7)) for _ in range(3)] == [4, 3, 0]
+    assert seqs(db) == [2, 7, 10, 11, 12]
 
 
 def test_an_acknowledgement_that_falls_behind_lowers_nothing(db: Any) -> None:
@@ -111,6 +121,31 @@ def test_without_room_what_the_centre_has_goes_first_and_without_a_word(db: Any)
     history_rows.append(db, [event(), window()] * 10)
     assert history_rows.make_room(db, 5, gap_event)
     assert (seqs(db), gaps(db)) == (list(range(6, 21)), [])
+
+
+def test_what_the_centre_asked_for_again_it_has_not(db: Any) -> None:
+    history_rows.append(db, [event()] * 10)
+    assert history_rows.make_room(db, 9, gap_event, (3, 8))
+    assert not history_rows.make_room(db, 9, gap_event, (3, 8))
+    assert seqs(db) == [3, 8, 10]
+
+
+@pytest.mark.parametrize("every", [0, 10], ids=["headcounts", "with long events between"])
+def test_thinned_rows_leave_their_room(db: Any, monkeypatch: pytest.MonkeyPatch, every: int) -> None:
+    """Half of the rows, and near half of the pages: who bounds the file by its pages must not thin all of it."""
+    monkeypatch.setattr(history_rows, "THIN_AT_ONCE", 500)
+    rows = [event({"text": "x" * 2000}) if every and n % every == 0 else window(n) for n in range(2000)]
+    history_rows.append(db, rows)
+
+    def text_bytes() -> int:
+        return int(db.execute("SELECT sum(length(payload)) FROM row").fetchone()[0])
+
+    full, text = history_rows.used_bytes(db), text_bytes()
+    for _ in range(4):
+        assert history_rows.make_room(db, 0, gap_event)
+    assert 2000 - len(seqs(db)) > 880
+    assert full - history_rows.used_bytes(db) > 0.9 * (text - text_bytes())
+    assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def test_then_every_other_headcount_row_round_by_round_and_it_is_said(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,13 +180,40 @@ def test_then_the_oldest_rows_and_every_number_that_is_gone_is_accounted_for(
     assert newest in left
 
 
-def test_a_copy_of_an_old_disk_numbers_what_the_centre_has_not_anew(db: Any) -> None:
+def said(db: Any, after: int = 0) -> list[tuple[int, int, str]]:
+    """Number, the one before, and epoch, as rows are sent."""
+    return [(row.seq, row.prev, json.loads(row.payload)["epoch"]) for row in history_rows.following(db, after, 100)]
+
+
+def test_a_new_epoch_is_of_what_the_centre_has_not_and_the_rest_stays_as_the_centre_knows_it(db: Any) -> None:
     history_rows.append(db, [event({"n": number}) for number in range(6)])
-    before = history_rows.epoch(db)
+    first = history_rows.epoch(db)
     history_rows.acknowledge(db, 4, 0)
-    after = history_rows.new_epoch(db, 4)
-    assert after != before
-    rows = [json.loads(row.payload) for row in history_rows.following(db, 0, 10)]
-    assert [(row["seq"], row["detail"]["n"], row["epoch"]) for row in rows] == [(1, 4, after), (2, 5, after)]
-    assert (history_rows.newest(db), history_rows.acknowledged(db)) == (2, 0)
+    second = history_rows.new_epoch(db, 4)
+    history_rows.append(db, [event()])
+    assert first != second == history_rows.epoch(db)
+    assert said(db) == [
+        (1, 0, first), (2, 1, first), (3, 2, first), (4, 3, first), (5, 0, second), (6, 5, second), (7, 6, second)
+    ]  # fmt: skip
+    assert said(db, 4) == said(db)[4:]  # the first of an epoch has none before it, wherever reading begins
+    assert [(row.seq, row.prev) for row in history_rows.some(db, (1, 6))] == [(5, 0), (6, 5)]
+    assert (history_rows.newest(db), history_rows.acknowledged(db)) == (7, 4)
+
+
+def test_each_epoch_keeps_its_rows(db: Any) -> None:
+    history_rows.append(db, [event({"epoch": "mine"})] * 6)
+    names = [history_rows.epoch(db), history_rows.new_epoch(db, 2), history_rows.new_epoch(db, 4)]
+    assert [name for _, _, name in said(db)] == [name for name in names for _ in range(2)]
+    again = history_rows.new_epoch(db, 4)
+    assert [name for _, _, name in said(db)] == [names[0]] * 2 + [names[1]] * 2 + [again] * 2
+    details = [json.loads(row.payload)["detail"] for row in history_rows.following(db, 0, 10)]
+    assert details == [{"epoch": "mine"}] * 6
+
+
+def test_a_new_epoch_costs_the_same_whatever_the_backlog(db: Any) -> None:
+    history_rows.append(db, [event()] * 3000)
+    db.commit()
+    before = db.total_changes
+    history_rows.new_epoch(db, 0)
+    assert db.total_changes - before <= 3
     assert '"historical":false' in history_rows.following(db, 0, 1)[0].payload

@@ -158,6 +158,28 @@ def test_a_disk_that_is_an_old_copy_begins_a_new_epoch_and_loses_nothing(box: Ma
     assert {row["epoch"] for row in rows} == {site.epoch}
 
 
+def test_what_the_centre_had_before_a_new_epoch_is_kept_and_can_be_asked_for(box: MakeBox) -> None:
+    first = box()
+    first.write(4)
+    first.take()
+    first.ack(2)
+    first.close()  # written down
+    site = box()
+    before = site.epoch
+    site.ack(9)
+    assert site.take() == [3, 4, 5]
+    site.ack(5)
+    assert (site.take(), site.out.figures().rows) == ([], 0)
+    site.ack(5, resend_from=1)
+    rows = [json.loads(row.raw) for row in site.out.take(10)]
+    assert [(row["seq"], row["prev"]) for row in rows] == [(1, 0), (2, 1), (3, 0), (4, 3), (5, 4)]
+    assert [row["epoch"] for row in rows] == [before] * 2 + [site.epoch] * 3
+    site.ack(5)
+    site.close()
+    again = box()
+    assert again.take() == []
+
+
 def test_without_a_centre_the_brokers_word_is_enough_in_the_rows_order(box: MakeBox) -> None:
     site = box(acknowledge="broker")
     site.write(4)
@@ -220,7 +242,7 @@ def test_acknowledgements_are_written_down_now_and_then_and_old_rows_go(
     site.take()
     site.ack(5)
     wait_for(lambda: site.db.read(history_rows.acknowledged, 0) == 5, "written down")
-    assert [row.seq for row in site.db.read(lambda db: history_rows.following(db, 0, 10), [])] == [4, 5]
+    wait_for(lambda: left(site) == [4, 5], "what is older than its days has gone")
 
 
 def test_past_its_size_rows_are_thinned_and_counted_as_lost(box: MakeBox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,10 +253,62 @@ def test_past_its_size_rows_are_thinned_and_counted_as_lost(box: MakeBox, monkey
     wait_for(lambda: site.db.read(history_rows.used_bytes, 10**9) <= 1_048_576, "room")
     lost = site.out.figures().lost
     assert lost >= 2000
+    assert site.db.read(history_rows.used_bytes, 0) > 0.7 * 1_048_576  # and no more than has to
     rows = site.db.read(lambda db: history_rows.following(db, 0, 10**6), [])
     told = [json.loads(row.payload)["detail"]["count"] for row in rows if "outbox.gap" in row.payload]
     assert sum(told) == lost
     assert len(rows) == 6000 + len(told) - lost
+
+
+def test_what_the_centre_asked_for_again_is_not_written_down_as_being_there(box: MakeBox) -> None:
+    first = box()
+    first.write(6)
+    first.take()
+    first.ack(6, (4,))
+    first.close()
+    again = box()  # the one before has never heard of row 4
+    assert again.take() == [4, 5, 6]
+
+
+def test_what_the_centre_asked_for_again_stays_when_its_days_are_over_and_when_there_is_no_room(
+    box: MakeBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = box(keep_days=1)
+    site.write(10)
+    site.take()
+    site.ack(10)
+    site.out._write_down()
+    site.ack(10, (4,), resend_from=7)
+    site.now_s += 3 * 86_400
+    site.out._forget()
+    assert left(site) == [4, 7, 8, 9, 10]
+    monkeypatch.setattr(site.out, "_is_full", lambda: True)
+    site.out._make_room()
+    assert left(site) == [4, 7, 8, 9, 10]
+    site.ack(10)
+    site.out._make_room()
+    assert left(site) == []
+
+
+def left(site: Box) -> list[int]:
+    return [row.seq for row in site.db.read(lambda db: history_rows.following(db, 0, 10**6), [])]
+
+
+def test_what_goes_wrong_in_making_room_ends_nothing(
+    box: MakeBox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outbox, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(outbox, "WRITE_DOWN_EVERY_S", 0.02)
+    site = box(outbox_max_bytes=1_048_576)
+    site.out._gap_event = lambda gap: event({"n": 1 / 0})
+    for _ in range(30):
+        assert site.db.keep(Keep(tuple(window(value) for value in range(100))))
+    wait_for(lambda: "nobody thought of" in caplog.text, "it goes wrong")
+    site.take(10)
+    site.ack(3)
+    wait_for(lambda: site.db.read(history_rows.acknowledged, 0) == 3, "the rest is done all the same")
+    site.out._gap_event = gap_event
+    wait_for(lambda: site.db.read(history_rows.used_bytes, 10**9) <= 1_048_576, "and this is tried again")
 
 
 def test_a_database_that_begins_anew_while_it_runs_is_noticed(box: MakeBox) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from agent.core import keeping
 from agent.core.contract import HistoryEvent
-from agent.core.events import Memory
+from agent.core.events import LinkRefused, Memory
 from agent.core.keeping import AGAIN_S, HELD_MAX, Keeper
 from tests.core.rig import LONGEST_OFF_S, Rig, room_config
 
@@ -52,6 +52,22 @@ def test_what_is_held_is_bounded_and_the_newest_stay() -> None:
         keeper, _ = keeping.keep(keeper, {}, (event(number),), NOW_S)
     assert len(keeper.held) == HELD_MAX
     assert keeper.held[-1].uptime_s == 2 * HELD_MAX - 1
+    assert keeper.dropped == HELD_MAX + 1
+
+
+def test_what_went_unwritten_is_told_once_when_the_disk_works_again() -> None:
+    rig = Rig(room_config(power=PLAIN))
+    rig.start()
+    rig.disk_works = False
+    for number in range(HELD_MAX + 20):
+        rig.do(LinkRefused(f"topic {number}"))
+    rig.disk_works = True
+    rig.wait(2 * AGAIN_S)
+    gaps = [each["detail"] for each in rig.history if each["kind"] == "outbox.gap"]
+    assert [(gap["from"], gap["to"], gap["why"]) for gap in gaps] == [(0, 0, "disk_failed")]
+    told = [each["detail"]["what"] for each in rig.history if each["kind"] == "link.refused"]
+    assert told == [f"topic {number}" for number in range(HELD_MAX + 20 - len(told), HELD_MAX + 20)]
+    assert gaps[0]["count"] >= HELD_MAX + 20 - len(told) > 0
 
 
 def switched(disk_works_at_on: bool) -> Rig:

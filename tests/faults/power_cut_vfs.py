@@ -35,6 +35,11 @@ MOODS = ((1, 0, 0), (0, 0, 1), (1, 1, 1), (8, 1, 1), (1, 1, 8), (0, 1, 0))
 BUSY_MS = 1000
 OPENINGS = itertools.count()
 CHANGES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+IO_ERRORS = {
+    apsw.SQLITE_IOERR: "no power",
+    apsw.SQLITE_IOERR_WRITE: "cannot be written",
+    apsw.SQLITE_IOERR_FSYNC: "may not be on the disk",
+}
 
 
 class PowerCut(BaseException):  # no error: nothing may catch it and go on
@@ -127,8 +132,9 @@ class Disk:
         self._connections: list[Connection] = []
         self._vfs = _Vfs(self, f"power-cut-{next(OPENINGS)}")
         self._cut_at = NEVER
-        self.changes = 0
+        self.changes = self.syncs = self.written_bytes = 0
         self.is_off = False
+        self.write_fails = self.sync_fails = False
 
     def connect(self, path: Path) -> "Connection":
         """Open a database; for ``AgentDb``."""
@@ -196,13 +202,20 @@ class Disk:
     def change(self, file: _File, change: _Change) -> None:
         """Write, or truncate."""
         self.look()
+        if self.write_fails:  # as a file system that the kernel has made read-only
+            raise _io_error(apsw.SQLITE_IOERR_WRITE)
         file.change(change)
+        self.written_bytes += len(change.data or b"")
         self._count()
 
     def sync(self, file: _File) -> None:
         """All that was written to the file is safe, unless the power goes meanwhile."""
         self.look()
+        if self.sync_fails:  # as Linux has it: what could not be written is taken for written from now on
+            file.unsynced.clear()
+            raise _io_error(apsw.SQLITE_IOERR_FSYNC)
         self._count()
+        self.syncs += 1
         file.sync()
 
     def sync_folder(self) -> None:
@@ -237,7 +250,7 @@ def _rename(names: dict[str, _File], name: str, file: _File | None) -> None:
 
 
 def _io_error(code: int) -> apsw.IOError:
-    error = apsw.IOError("no power" if code == apsw.SQLITE_IOERR else "no such file")
+    error = apsw.IOError(IO_ERRORS.get(code, "no such file"))
     error.extendedresult = code  # type: ignore[attr-defined] # APSW reads it
     return error
 
@@ -345,8 +358,8 @@ class Connection:
                 self._real.execute("COMMIT" if kind is None else "ROLLBACK")
 
     def close(self) -> None:
-        """Close the database."""
-        with _as_sqlite3(self._disk):
+        """Close the database. Of a checkpoint that fails SQLite says nothing, but APSW."""
+        with suppress(sqlite3.Error), _as_sqlite3(self._disk):
             self._real.close()
 
     def die(self) -> None:

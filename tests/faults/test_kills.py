@@ -46,6 +46,11 @@ class Killed:
         self.committed = max([self.committed, *map(int, said)])
 
     @property
+    def damaged(self) -> list[str]:
+        """What was moved aside."""
+        return [each.name for each in self._state.glob("*damaged*")]
+
+    @property
     def newest(self) -> int:
         db = AgentDb(self._state / "agent.db")
         db.start()
@@ -80,6 +85,11 @@ class Recording:
     def wait(self) -> None:
         wait_for(lambda: self._recorder._client is not None, "the recorder listens")
 
+    @property
+    def written(self) -> int:
+        """How many rows have come, those that came twice too."""
+        return self._recorder.counts["rows"]
+
     def end(self) -> None:
         self._recorder.close()
         self._thread.join(10)
@@ -97,9 +107,14 @@ def test_a_site_that_is_killed_again_and_again_loses_nothing_through_outages(
             if chance.random() < 0.2:
                 way.reset()
             site.live_for(chance.uniform(0, 0.4))
-        _drained(site, way, store)
+        wanted = _drained(site, way, store)
     recording.end()
     assert site.newest >= site.committed > KILLS
+    there = {seq for (seq,) in rows(store, "seq")}
+    lost = set(range(1, wanted + 1)) - there  # what came after that is on its way still
+    twice = recording.written - len(there)
+    print(f"{KILLS} kills, {wanted} committed rows, {len(lost)} lost, {twice} sent twice, {site.damaged} damaged")
+    assert (lost, site.damaged) == (set(), [])
 
 
 @pytest.mark.parametrize("acknowledge", ["centre", "broker"])
@@ -124,8 +139,10 @@ def test_a_broker_and_a_recorder_that_die_with_a_backlog_lose_nothing(
     assert site.newest >= site.committed > 0
 
 
-def _drained(site: Killed, way: Line, store: Store) -> None:
-    """Let the site live until the centre has all that was on disk when it began, and look that each is there once."""
+def _drained(site: Killed, way: Line, store: Store) -> int:
+    """Let the site live until the centre has all that was on disk when it began, and look that each is there once.
+    Returns the newest number of then.
+    """
     way.is_hole = False
     wanted = site.newest
     until_s = time.monotonic() + DRAIN_S
@@ -137,3 +154,4 @@ def _drained(site: Killed, way: Line, store: Store) -> None:
         site.live_for(2)
     wait_for(lambda: not lacking(), f"rows that the centre lacks of {wanted}", 5)
     assert {epoch for (epoch,) in rows(store, "epoch")} == {rows(store, "epoch")[0][0]}
+    return wanted

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from agent.adapters import agent_db, history_rows
-from agent.adapters.agent_db import FACT, AgentDb
+from agent.adapters.agent_db import AgentDb
+from agent.adapters.memory_rows import FACT
 from agent.core.commands import Keep
 from agent.core.contract import HistoryRow, encode
 from tests.adapters.test_history_rows import AT, event, gap_event, window
@@ -37,6 +38,7 @@ class State:
     rows: dict[int, str] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     acks: dict[int, int] = field(default_factory=dict)
+    epochs: dict[int, str] = field(default_factory=dict)
 
 
 def state_of(db: Any) -> State:
@@ -44,6 +46,7 @@ def state_of(db: Any) -> State:
         dict(db.execute("SELECT seq, payload FROM row")),
         {name: str(value) for name, value in db.execute("SELECT name, value FROM fact")},
         dict(db.execute("SELECT hour, upto FROM ack")),
+        dict(db.execute("SELECT after, name FROM epoch")),
     )
 
 
@@ -84,11 +87,11 @@ class Box:
         """One life, of up to some hundred transactions."""
         is_early = self._chance.random() < 0.25
         self.disk.cut_after(self._chance.randint(*((1, FIRST_MOMENTS) if is_early else (FIRST_MOMENTS, LATEST))))
-        steps = (self._keep, self._count, self._acknowledge, self._forget, self._make_room, self._start)
+        steps = (self._keep, self._count, self._acknowledge, self._tidy, self._start)
         try:
             self._start()
             while True:
-                (step,) = self._chance.choices(steps, (20, 2, 2, 1, 1, 0.5))
+                (step,) = self._chance.choices(steps, (20, 2, 2, 3, 0.5))
                 step()
         except PowerCut:
             self.disk.lose(self._chance)
@@ -116,7 +119,6 @@ class Box:
 
     def _connect(self, path: Path) -> Connection:
         self._connection = self.disk.connect(path)
-        self._connection.execute(f"PRAGMA wal_autocheckpoint={self._checkpoint_pages}")
         return self._connection
 
     def _start(self) -> None:
@@ -125,7 +127,9 @@ class Box:
         self._db = AgentDb(self._path, self._connect)
         self._db.start()
         assert not self._db.is_volatile
-        if self._synchronous is not None and self._connection is not None:
+        assert self._connection is not None
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={self._checkpoint_pages}")
+        if self._synchronous is not None:
             self._connection.execute(f"PRAGMA synchronous={self._synchronous}")
         self._write(history_rows.epoch)
 
@@ -141,6 +145,7 @@ class Box:
             {**self.committed.rows, **numbered},
             {**self.committed.facts, **{FACT + name: text for name, text in facts.items()}},
             self.committed.acks,
+            self.committed.epochs,
         )
         assert self._db.keep(Keep(rows, facts))
         self._is_committed()
@@ -154,7 +159,7 @@ class Box:
     def _count(self) -> None:
         before = int(self.committed.facts.get("connection", 0))
         facts = {**self.committed.facts, "connection": str(before + 1)}
-        self.under_way = State(self.committed.rows, facts, self.committed.acks)
+        self.under_way = State(self.committed.rows, facts, self.committed.acks, self.committed.epochs)
         assert self._db.next_connection() == before + 1
         self._is_committed()
 
@@ -165,10 +170,18 @@ class Box:
 
     def _forget(self) -> None:
         before_s = AT.timestamp() + self._chance.randrange(20) * history_rows.HOUR_S
-        self._write(lambda db: history_rows.forget(db, before_s))
+        self._write(lambda db: history_rows.forget(db, before_s, self._acknowledged))
 
     def _make_room(self) -> None:
         self._write(lambda db: history_rows.make_room(db, self._acknowledged, gap_event))
+
+    def _begin_anew(self) -> None:
+        self._write(lambda db: history_rows.new_epoch(db, self._acknowledged))
+
+    def _tidy(self) -> None:
+        """What is done by the clock, and at an acknowledgement that cannot be."""
+        steps = (self._forget, self._make_room, self._db.tend, self._begin_anew)
+        self._chance.choices(steps, (5, 5, 5, 1))[0]()
 
     def _write(self, job: Callable[[Any], object]) -> None:
         def and_look(db: Any) -> bool:
@@ -266,6 +279,7 @@ def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_db, "WAL_MAX_BYTES", 40_000)
     monkeypatch.setattr(history_rows, "THIN_AT_ONCE", 30)
     monkeypatch.setattr(history_rows, "DROP_AT_ONCE", 20)
+    monkeypatch.setattr(history_rows, "RELEASE_AT_ONCE", 25)
 
 
 def test_a_power_cut_loses_nothing_that_was_committed_and_leaves_the_file_whole(tmp_path: Path) -> None:
