@@ -4,6 +4,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,6 +51,28 @@ def new_client(client_id: str, broker: BrokerSection) -> mqtt.Client:
         CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
+    found = credentials(broker)
+    if found.tls is not None:
+        client.tls_set_context(found.tls)
+    if broker.username:
+        client.username_pw_set(broker.username, found.password)
+    return client
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the files say that a broker's section names; None where it names none."""
+
+    tls: ssl.SSLContext | None
+    password: str | None = field(repr=False)
+
+
+def credentials(broker: BrokerSection) -> Credentials:
+    """Read them.
+
+    Raises:
+        LinkError: A certificate, key or password file is not there or cannot be read.
+    """
     # OpenSSL does not say which file it misses.
     if gone := missing(broker.password_file, *((broker.ca, broker.certificate, broker.key) if broker.tls else ())):
         raise LinkError(
@@ -57,16 +80,13 @@ def new_client(client_id: str, broker: BrokerSection) -> mqtt.Client:
             f"không thấy tệp {gone}: chép vào đúng chỗ hoặc sửa đường dẫn",
         )
     try:
-        if broker.tls:
-            client.tls_set_context(_tls(broker))
-        if broker.username:
-            client.username_pw_set(broker.username, Path(broker.password_file).read_text().rstrip("\n"))
+        password = Path(broker.password_file).read_text().rstrip("\n") if broker.username else None
+        return Credentials(_tls(broker) if broker.tls else None, password)
     except (OSError, ValueError) as error:
         raise LinkError(
             f"a file that the broker's credentials name cannot be used: {error}",
             f"không dùng được tệp chứng chỉ hoặc mật khẩu: {error}",
         ) from error
-    return client
 
 
 def back_off_s(failures: int) -> float:

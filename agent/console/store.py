@@ -5,84 +5,34 @@ best time that is known: a row from before the site's clock was set is dated ane
 boot tells when that was.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-    select,
-)
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent.console.progress import Here
+from agent.console.recorder_tables import BOOT, META, PROGRESS, ROW
 from agent.core.contract import HistoryEvent, HistoryHeadcount, HistoryRow
 
-META = MetaData()
-SITE, EPOCH = String(63), String(36)
-NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite's INTEGER has 64 bits
-
-ROW = Table(
-    "history_row",
-    META,
-    Column("site", SITE, primary_key=True),
-    Column("epoch", EPOCH, primary_key=True),
-    Column("seq", NUMBER, primary_key=True),
-    Column("topic", String(20), nullable=False),
-    Column("at_s", Float, nullable=False),  # seconds since 1970, corrected
-    Column("said_at_s", Float, nullable=False),  # as the site said
-    Column("clock", String(8), nullable=False),
-    Column("boot_id", String(36), nullable=False),
-    Column("uptime_s", Float, nullable=False),
-    Column("received_s", Float, nullable=False),
-    Column("prev", NUMBER, nullable=False),  # the row before it that the site still has
-    # A headcount's
-    Column("from_s", Float),
-    Column("to_s", Float),
-    Column("value", Integer),
-    Column("people_minutes", Float),
-    Column("unknown_s", Float),
-    Column("conference", String(64)),
-    # An event's
-    Column("kind", String(40)),
-    Column("severity", String(8)),
-    # All of it, as JSON
-    Column("payload", Text, nullable=False),
-    Index("history_row_time", "site", "at_s"),
-    Index("history_row_boot", "site", "boot_id", "clock"),
-)
-PROGRESS = Table(
-    "progress",
-    META,
-    Column("site", SITE, primary_key=True),
-    Column("epoch", EPOCH, primary_key=True),
-    Column("upto", NUMBER, nullable=False),
-)
-BOOT = Table(
-    "boot",
-    META,
-    Column("site", SITE, primary_key=True),
-    Column("boot_id", String(36), primary_key=True),
-    Column("began_s", Float, nullable=False),  # seconds since 1970 at the machine's start
-)
 # How many numbers are looked at for one acknowledgement: a site sends a hundred at once, and one has a second's worth.
 LOOK_AT = 20_000
+LOOK_FOR = 500  # sites in one question; SQLite takes 32,766 parameters
+EPOCHS_MAX = 8  # a site has one, and a new one when its disk was lost
+BOOTS_MAX = 50_000
 BUSY_S = 10.0
 
+ABOVE = (
+    select(ROW.c.seq, ROW.c.prev)
+    .where(ROW.c.site == bindparam("of_site"), ROW.c.epoch == bindparam("of_epoch"), ROW.c.seq > bindparam("above"))
+    .order_by(ROW.c.seq)
+    .limit(LOOK_AT)
+)
+
 Key = tuple[str, str]  # site and epoch
+Boot = tuple[str, str]  # site and boot id
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +64,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        self._upsert = self._upsert_of_rows()
+        self._began: dict[Boot, float] = {}  # what does not change any more, so it need not be asked for again
 
     @property
     def shown(self) -> str:
@@ -147,18 +99,28 @@ class Store:
             return set()
         with self._engine.begin() as db:
             boots = self._boots(db, rows)
-            self._insert(db, ROW, [_values(row, boots) for row in rows])
+            # Not Core's executemany: it looks at each value of each row, and takes as long for that as SQLite for all.
+            db.exec_driver_sql(self._upsert, [_values(row, boots) for row in rows])
         return {(row.site, row.payload.epoch) for row in rows}
 
-    def look(self, key: Key) -> tuple[int, list[Here]]:
-        """From where, and which rows above that are here: the arguments of ``progress``."""
-        site, epoch = key
-        with self._engine.connect() as db:
-            known = select(PROGRESS.c.upto).where(PROGRESS.c.site == site, PROGRESS.c.epoch == epoch)
-            upto = db.execute(known).scalar() or 0
-            mine = (ROW.c.site == site, ROW.c.epoch == epoch, ROW.c.seq > upto)
-            found = db.execute(select(ROW.c.seq, ROW.c.prev).where(*mine).order_by(ROW.c.seq).limit(LOOK_AT))
-            return upto, [(seq, prev) for seq, prev in found]
+    def look(self, keys: Iterable[Key]) -> Iterator[tuple[Key, int, list[Here]]]:
+        """For each: from where, and which rows above that are here (the arguments of ``progress``).
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: While it is gone through.
+        """
+        wanted = list(keys)
+        for at in range(0, len(wanted), LOOK_FOR):
+            with self._engine.connect() as db:
+                known = self._upto(db, wanted[at : at + LOOK_FOR])
+                for site, epoch in wanted[at : at + LOOK_FOR]:
+                    upto = known.get((site, epoch), 0)
+                    found = db.execute(ABOVE, {"of_site": site, "of_epoch": epoch, "above": upto})
+                    yield (site, epoch), upto, [(seq, prev) for seq, prev in found]
+
+    def _upto(self, db: Connection, keys: Sequence[Key]) -> dict[Key, int]:
+        asked = select(PROGRESS).where(tuple_(PROGRESS.c.site, PROGRESS.c.epoch).in_(keys))
+        return {(site, epoch): upto for site, epoch, upto in db.execute(asked)}
 
     def remember(self, reached: Iterable[tuple[Key, int]]) -> None:
         """Write down how far it is, so that it need not be looked at again."""
@@ -174,51 +136,66 @@ class Store:
                 db.execute(newer, values)
 
     def keys(self) -> list[Key]:
-        """Every site and epoch that was ever acknowledged."""
+        """Every site and epoch that was ever acknowledged; but not of a site that has made up more epochs than disks
+        can be lost: it hears when it sends.
+        """
+        honest = select(PROGRESS.c.site).group_by(PROGRESS.c.site).having(func.count() <= EPOCHS_MAX)
+        asked = select(PROGRESS.c.site, PROGRESS.c.epoch).where(PROGRESS.c.site.in_(honest))
         with self._engine.connect() as db:
-            return [(site, epoch) for site, epoch in db.execute(select(PROGRESS.c.site, PROGRESS.c.epoch))]
+            return [(site, epoch) for site, epoch in db.execute(asked)]
 
     @property
     def _dialect(self) -> Any:
         return postgresql if self._engine.dialect.name == "postgresql" else sqlite
 
-    def _insert(self, db: Connection, table: Table, values: list[dict[str, Any]]) -> None:
+    def _upsert_of_rows(self) -> str:
         """Rows that are there already are passed over; but what is before them may have gone meanwhile."""
-        if not values:
-            return
-        insert = self._dialect.insert(table)
-        if table is not ROW:
-            db.execute(insert.on_conflict_do_nothing(), values)
-            return
+        insert = self._dialect.insert(ROW)
         less = insert.excluded.prev < ROW.c.prev
         key = ["site", "epoch", "seq"]
-        db.execute(
-            insert.on_conflict_do_update(index_elements=key, set_={"prev": insert.excluded.prev}, where=less), values
-        )
+        newer = insert.on_conflict_do_update(index_elements=key, set_={"prev": insert.excluded.prev}, where=less)
+        return str(newer.compile(dialect=self._engine.dialect))
 
-    def _boots(self, db: Connection, rows: Sequence[Row]) -> dict[tuple[str, str], float]:
+    def _boots(self, db: Connection, rows: Sequence[Row]) -> dict[Boot, float]:
         """When each boot of the rows began, where that is known; what was written of it before is dated anew."""
-        wanted = {(row.site, row.payload.boot_id) for row in rows}
-        told = {
-            (row.site, row.payload.boot_id): _seconds(row.payload.at) - row.payload.uptime_s
-            for row in rows
-            if row.payload.clock == "synced"
-        }
-        known: dict[tuple[str, str], float] = {}
-        for site, boot_id in wanted:
-            found = db.execute(select(BOOT.c.began_s).where(BOOT.c.site == site, BOOT.c.boot_id == boot_id)).scalar()
-            if found is not None:
-                known[(site, boot_id)] = found
+        known: dict[Boot, float] = {}
+        told: dict[Boot, float] = {}
+        unknown: set[Boot] = set()
+        for row in rows:
+            key = (row.site, row.payload.boot_id)
+            if (began_s := self._began.get(key)) is not None:
+                known[key] = began_s
+                continue
+            unknown.add(key)
+            if row.payload.clock == "synced":
+                told[key] = row.payload.at.timestamp() - row.payload.uptime_s
+        known |= self._asked_boots(db, unknown)
         new = {key: began_s for key, began_s in told.items() if key not in known}
-        self._insert(db, BOOT, [{"site": site, "boot_id": boot, "began_s": at} for (site, boot), at in new.items()])
+        if new:
+            values = [{"site": site, "boot_id": boot_id, "began_s": at_s} for (site, boot_id), at_s in new.items()]
+            db.execute(self._dialect.insert(BOOT).on_conflict_do_nothing(), values)
         for (site, boot_id), began_s in new.items():
             _date_anew(db, site, boot_id, began_s)
         return known | new
+
+    def _asked_boots(self, db: Connection, wanted: Iterable[Boot]) -> dict[Boot, float]:
+        """Those that the database has; only these are kept in memory, for the first one that was written is right."""
+        found: dict[Boot, float] = {}
+        for site, boot_id in wanted:
+            asked = select(BOOT.c.began_s).where(BOOT.c.site == site, BOOT.c.boot_id == boot_id)
+            began_s = db.execute(asked).scalar()
+            if began_s is not None:
+                found[(site, boot_id)] = began_s
+        if len(self._began) > BOOTS_MAX:
+            self._began.clear()
+        self._began.update(found)
+        return found
 
 
 def _engine(url: str) -> Engine:
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
+        engine = create_engine(url, paramstyle="named")  # values by name, as PostgreSQL's driver has them
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: Any, _record: Any) -> None:

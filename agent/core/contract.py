@@ -227,7 +227,7 @@ class HistoryHeadcount(HistoryRow):
     people_minutes: float = Field(ge=0)
     samples: int = Field(ge=0, le=SEQ_MAX)
     unknown_s: float = Field(ge=0)
-    unknown_reasons: dict[str, float] = Field(default={})
+    unknown_reasons: dict[str, float] = Field(default_factory=dict)
     conference: str | None = Field(default=None, max_length=64)
 
 

@@ -29,7 +29,8 @@ def _written(moment: datetime) -> str:
 
 def _in_utc(moment: datetime) -> datetime:
     """As it goes over the wire, so that what is read again is equal to what was sent. Naive ones are refused later."""
-    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    if moment.microsecond % 1000:
+        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     return moment if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -1,12 +1,16 @@
-"""A real PostgreSQL for tests: Debian's, in a temporary folder, on a free loopback port."""
+"""A real PostgreSQL for tests: Debian's, in a temporary folder, on a free loopback port. It ends with us."""
 
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 from agent.adapters.mosquitto import free_port
+
+READY_WITHIN_S = 60.0
 
 
 def program(name: str) -> str | None:
@@ -16,10 +20,14 @@ def program(name: str) -> str | None:
 
 
 class Postgresql:
-    """One server with one empty database. ``url`` is SQLAlchemy's."""
+    """One server with one empty database. ``url`` is SQLAlchemy's.
 
-    def __init__(self, folder: Path) -> None:
-        self._data = folder / "data"
+    ``is_durable``: what it has committed is on the disk. Thread: the one that starts it has to live as long as it.
+    """
+
+    def __init__(self, folder: Path, is_durable: bool = False) -> None:
+        self._data, self._is_durable = folder / "data", is_durable
+        self._server: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.url = f"postgresql+psycopg://diemcau@127.0.0.1:{self.port}/postgres"
         # The server does not run as root, and its folder is its own.
@@ -33,23 +41,45 @@ class Postgresql:
 
     def start(self) -> None:
         """Make the database and serve it; back when it answers."""
-        self._run("initdb", "-D", str(self._data), "-U", "diemcau", "-A", "trust", "--no-sync", "--locale=C.UTF-8")
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        log = str(self._data / "log")
-        self._run("pg_ctl", "-D", str(self._data), "-o", options, "-l", log, "-w", "-t", "60", "start")
+        init = ["-D", str(self._data), "-U", "diemcau", "-A", "trust", "--no-sync", "--locale=C.UTF-8"]
+        assert self._spawn("initdb", *init).wait() == 0, self._said()
+        settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", f"fsync={_word(self._is_durable)}"]
+        options = [word for each in settings for word in ("-c", each)]
+        self._server = self._spawn("postgres", "-D", str(self._data), "-p", str(self.port), *options)
+        until_s = time.monotonic() + READY_WITHIN_S
+        while self._spawn("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)).wait() != 0:
+            assert self._server.poll() is None, self._said()
+            assert time.monotonic() < until_s, self._said()
+            time.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        """The server's first process."""
+        assert self._server is not None
+        return self._server.pid
 
     def stop(self) -> None:
         """End it at once, as a crash does."""
-        self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop", check=False)
+        if self._server is not None:
+            self._server.send_signal(signal.SIGQUIT)
+            self._server.wait()
+            self._server = None
 
-    def _run(self, name: str, *arguments: str, check: bool = True) -> None:
+    def _spawn(self, name: str, *arguments: str) -> "subprocess.Popen[bytes]":
         path = program(name)
         assert path is not None
-        who = {} if self._who is None else {"user": self._who.pw_uid, "group": self._who.pw_gid, "extra_groups": []}
+        # The kernel forgets what is to be sent at a parent's death when the user changes, so setpriv does both.
+        who = [] if self._who is None else [f"--reuid={self._who.pw_uid}", f"--regid={self._who.pw_gid}"]
+        argv = ["setpriv", *who, *(["--clear-groups"] if who else []), "--pdeathsig=QUIT", path, *arguments]
         with (self._data.parent / "said").open("ab") as said:
-            subprocess.run(  # type: ignore[call-overload]
-                [path, *arguments], stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", check=check, **who
-            )
+            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/")
+
+    def _said(self) -> str:
+        return (self._data.parent / "said").read_text(errors="replace")[-2000:]
+
+
+def _word(is_on: bool) -> str:
+    return "on" if is_on else "off"
 
 
 def _is_user(name: str) -> bool:

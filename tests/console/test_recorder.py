@@ -18,8 +18,9 @@ from agent.adapters.mosquitto import Mosquitto, free_port
 from agent.adapters.mqtt_client import guarded
 from agent.adapters.mqtt_link import MqttLink
 from agent.console import recorder as module
+from agent.console import recorder_link
 from agent.console.recorder import Recorder
-from agent.console.store import Row, Store
+from agent.console.store import EPOCHS_MAX, Row, Store
 from agent.core.errors import LinkError
 from agent.core.events import LinkUp
 from agent.core.identity import BrokerSection, broker_at
@@ -226,6 +227,55 @@ def test_what_is_sent_at_qos_0_neither_ends_the_connection_nor_is_a_row(
         wait_for(lambda: site.told(upto=1, missing=[]), "the row at QoS 1")
         assert recorder._client is client
     assert [seq for (seq,) in rows(store, "seq")] == [1]
+
+
+def test_numbers_that_somebody_makes_up_take_no_memory_and_hold_nobody_up(
+    broker: Mosquitto, store: Store, site: RawSite
+) -> None:
+    with recording(broker, store) as recorder:
+        for number in range(300):
+            site.send(event(10**6, site="chi-linh", epoch=f"made-up-{number}"))
+        site.send(event(1))
+        wait_for(lambda: site.told(upto=1), "the honest one")
+        wait_for(lambda: 0 < len(recorder._with_holes) <= EPOCHS_MAX, "only the newest are looked at again")
+        assert len(recorder._told.say_again()) <= 1 + EPOCHS_MAX
+
+
+def test_what_a_broker_drops_for_a_recorder_that_is_away_comes_again(
+    tmp_path: Path, mosquitto_program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its queue is full long before the recorder is back, and it has said yes to all that it dropped."""
+    monkeypatch.setattr(module, "HOLE_AFTER_S", 1.0)
+    monkeypatch.setattr(recorder_link, "UNDER_WAY", 20)
+    store = Store(f"sqlite:///{tmp_path}/centre.db")
+    store.start()
+    (tmp_path / "broker").mkdir()
+    broker = Mosquitto(tmp_path / "broker", extra="allow_anonymous true\nmax_queued_messages 50")
+    broker.start()
+    site = RawSite(broker.port)
+    sent = [event(seq) for seq in range(1, 501)]
+    with recording(broker, store):
+        site.send(sent[0])
+        wait_for(lambda: site.told(upto=1), "a beginning")
+    for row in sent[1:-1]:
+        site.send(row)
+    with recording(broker, store):
+        site.send(sent[-1])  # nobody knows of what was dropped before there is a row behind it
+        wait_for(lambda: site.told(resend_from=first_hole(store)), "what it lacks")
+        while (hole := first_hole(store)) < len(sent):
+            for row in sent[hole - 1 : hole + 40]:
+                site.send(row)
+            wait_for(lambda hole=hole: first_hole(store) > hole, "the next ones")
+        wait_for(lambda: site.told(upto=500, missing=[]), "that it has all")
+    site.close()
+    broker.close()
+    store.close()
+
+
+def first_hole(store: Store) -> int:
+    """The first number that is not there."""
+    here = {seq for (seq,) in rows(store, "seq")}
+    return next(seq for seq in range(1, 10**6) if seq not in here)
 
 
 def test_two_recorders_share_the_load_and_the_key_judges(

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.console.store import ROW, Row, Store
+from agent.console.store import EPOCHS_MAX, ROW, Row, Store
 from agent.core.contract import HistoryEvent, HistoryHeadcount, encode
 
 AT = datetime(2026, 11, 20, 7, 30, tzinfo=UTC)
@@ -38,6 +38,11 @@ def rows(store: Store, *columns: str) -> list[Any]:
         return [tuple(each) for each in db.execute(select(*wanted).order_by(ROW.c.site, ROW.c.epoch, ROW.c.seq))]
 
 
+def here(store: Store) -> list[tuple[int, int]]:
+    ((_, _, found),) = store.look([("nam-sach", EPOCH)])
+    return found
+
+
 def test_what_comes_twice_is_there_once(store: Store) -> None:
     assert store.write([event(1), window(2)]) == {("nam-sach", EPOCH)}
     store.write([event(1), window(2), event(3), event(3)])
@@ -57,23 +62,30 @@ def test_sites_and_epochs_do_not_meet(store: Store) -> None:
     assert set(store.keys()) == keys
 
 
+def test_a_site_that_makes_up_epochs_is_none_that_waits_for_an_answer(store: Store) -> None:
+    made_up = [("nam-sach", f"e{number}") for number in range(EPOCHS_MAX + 1)]
+    store.remember([(key, 1) for key in [*made_up, ("chi-linh", EPOCH)]])
+    assert store.keys() == [("chi-linh", EPOCH)]
+
+
 def test_the_numbers_that_are_here_and_how_far_it_is(store: Store) -> None:
     store.write([event(seq) for seq in (1, 2, 3, 6, 9)])
     key = ("nam-sach", EPOCH)
-    assert store.look(key) == (0, [(1, 0), (2, 1), (3, 2), (6, 5), (9, 8)])
+    assert list(store.look([key])) == [(key, 0, [(1, 0), (2, 1), (3, 2), (6, 5), (9, 8)])]
     store.remember([(key, 3)])
-    assert store.look(key) == (3, [(6, 5), (9, 8)])
+    nobody = ("nobody", EPOCH)
+    assert list(store.look([key, nobody])) == [(key, 3, [(6, 5), (9, 8)]), (nobody, 0, [])]
     store.remember([(key, 2)])  # another recorder that looked earlier
-    assert store.look(key)[0] == 3
-    assert store.look(("nobody", EPOCH)) == (0, [])
+    assert [upto for _, upto, _ in store.look([key])] == [3]
+    assert list(store.look([])) == []
 
 
 def test_a_row_that_comes_again_says_what_has_gone_before_it(store: Store) -> None:
     store.write([event(1), event(5, prev=4), event(6)])
-    assert store.look(("nam-sach", EPOCH)) == (0, [(1, 0), (5, 4), (6, 5)])
+    assert here(store) == [(1, 0), (5, 4), (6, 5)]
     store.write([event(5, prev=1)])
     store.write([event(5, prev=3)])  # an older copy of it, on its way for longer
-    assert store.look(("nam-sach", EPOCH))[1] == [(1, 0), (5, 1), (6, 5)]
+    assert here(store) == [(1, 0), (5, 1), (6, 5)]
     assert len(rows(store, "seq")) == 3
 
 
@@ -115,7 +127,7 @@ def test_nothing_of_a_batch_that_fails_is_written(store: Store) -> None:
 
 def test_the_largest_number_fits(store: Store) -> None:
     store.write([event(2**63 - 1)])
-    assert store.look(("nam-sach", EPOCH))[1] == [(2**63 - 1, 2**63 - 2)]
+    assert here(store) == [(2**63 - 1, 2**63 - 2)]
 
 
 def test_a_password_is_not_shown() -> None:

@@ -1,0 +1,51 @@
+"""The tables of the centre's database, the same on SQLite and PostgreSQL."""
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text
+
+META = MetaData()
+SITE, EPOCH = String(63), String(36)
+NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite's INTEGER has 64 bits
+
+ROW = Table(
+    "history_row",
+    META,
+    Column("site", SITE, primary_key=True),
+    Column("epoch", EPOCH, primary_key=True),
+    Column("seq", NUMBER, primary_key=True),
+    Column("topic", String(20), nullable=False),
+    Column("at_s", Float, nullable=False),  # seconds since 1970, corrected
+    Column("said_at_s", Float, nullable=False),  # as the site said
+    Column("clock", String(8), nullable=False),
+    Column("boot_id", String(36), nullable=False),
+    Column("uptime_s", Float, nullable=False),
+    Column("received_s", Float, nullable=False),
+    Column("prev", NUMBER, nullable=False),  # the row before it that the site still has
+    # A headcount's
+    Column("from_s", Float),
+    Column("to_s", Float),
+    Column("value", Integer),
+    Column("people_minutes", Float),
+    Column("unknown_s", Float),
+    Column("conference", String(64)),
+    # An event's
+    Column("kind", String(40)),
+    Column("severity", String(8)),
+    # All of it, as JSON
+    Column("payload", Text, nullable=False),
+    Index("history_row_time", "site", "at_s"),
+    Index("history_row_boot", "site", "boot_id", "clock"),
+)
+PROGRESS = Table(
+    "progress",
+    META,
+    Column("site", SITE, primary_key=True),
+    Column("epoch", EPOCH, primary_key=True),
+    Column("upto", NUMBER, nullable=False),
+)
+BOOT = Table(
+    "boot",
+    META,
+    Column("site", SITE, primary_key=True),
+    Column("boot_id", String(36), primary_key=True),
+    Column("began_s", Float, nullable=False),  # seconds since 1970 at the machine's start
+)
