@@ -5,6 +5,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,8 +36,8 @@ class Postgresql:
         folder.mkdir(parents=True, exist_ok=True)
         if self._who is not None:
             os.chown(folder, self._who.pw_uid, self._who.pw_gid)
-            for parent in folder.parents:
-                if parent.stat().st_uid == 0 and parent != Path("/tmp"):
+            for parent in folder.parents:  # pytest's, which are its user's alone
+                if Path(tempfile.gettempdir()) in parent.parents:
                     parent.chmod(parent.stat().st_mode | 0o011)
 
     def start(self) -> None:
