@@ -166,7 +166,7 @@ apt_install() {
 provide_test_packages() {
   wants_all_tests || return 0
   command -v umockdev-wrapper >/dev/null || apt_softly umockdev gir1.2-umockdev-1.0 python3-gi
-  command -v pg_createcluster >/dev/null || install_postgresql
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_postgresql
   [[ $HOSTTYPE == x86_64 ]] || return 0
   local program missing=()
   for program in "${!VM_PACKAGES[@]}"; do
@@ -184,11 +184,14 @@ apt_softly() {
 
 # The tests start a server of their own: none that Debian's package would set up and serve here is wanted.
 install_postgresql() {
-  local settings=/etc/postgresql-common/createcluster.conf
-  apt_softly postgresql-common
-  try pg_conftool "$settings" set create_main_cluster off || return 0
+  local settings=/etc/postgresql-common/createcluster.conf ours=''
+  if ! command -v pg_conftool >/dev/null; then
+    apt_softly postgresql-common
+    try pg_conftool "$settings" set create_main_cluster off || return 0
+    ours=yes
+  fi
   apt_softly postgresql
-  try pg_conftool "$settings" remove create_main_cluster || true
+  [[ ! $ours ]] || try pg_conftool "$settings" remove create_main_cluster || true
 }
 
 # Whoever names tests gets them run with what is there.

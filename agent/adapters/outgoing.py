@@ -11,11 +11,14 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from agent.adapters.mqtt_client import MAX_PACKET_BYTES
+
 log = logging.getLogger("diemcau.link")
 
 # A flood of a thousand commands has a thousand short answers; the largest answer is 64 KiB.
 LETTERS_MAX, LETTERS_MAX_BYTES = 1024, 1024 * 1024
 LETTERS_UNDER_WAY = 20  # paho's own window; what is more than that would wait in paho, without a bound
+HEADER_BYTES = 20  # type, length, topic's length, number, message expiry
 SLOTS_UNDER_WAY = 100  # more than there are topics
 
 
@@ -97,9 +100,12 @@ class Outgoing:
         self._under_way: dict[int, str] = {}
         self._posted: dict[int, Letter] = {}
         self._most_slots, self._most_letters = SLOTS_UNDER_WAY, LETTERS_UNDER_WAY
+        self._largest_bytes = MAX_PACKET_BYTES
+        self._too_large: set[str] = set()
 
-    def share(self, receive_maximum: int) -> None:
+    def share(self, receive_maximum: int, largest_bytes: int) -> None:
         """A quarter each of what the broker takes at once is for slots and for letters; the rest is for rows."""
+        self._largest_bytes = largest_bytes
         self._most_slots = max(1, min(SLOTS_UNDER_WAY, receive_maximum // 4))
         self._most_letters = max(1, min(LETTERS_UNDER_WAY, receive_maximum // 4))
 
@@ -111,6 +117,9 @@ class Outgoing:
     def send_letters(self) -> None:
         """Send the letters that wait, as many as may be under way."""
         while len(self._posted) < self._most_letters and (letter := self._letters.take()) is not None:
+            if not fits(letter.full_topic, letter.raw, self._largest_bytes):
+                log.error("%s: %d bytes are more than the broker takes, not sent", letter.full_topic, len(letter.raw))
+                continue
             left_s = max(1, math.ceil(letter.until_s - time.monotonic()))
             info = self._client.publish(letter.full_topic, letter.raw, qos=1, properties=publish_properties(left_s))
             self._posted[info.mid] = letter
@@ -147,9 +156,19 @@ class Outgoing:
             self._send(self._next.pop(full_topic))
 
     def _send(self, slot: Slot) -> None:
+        if not fits(slot.full_topic, slot.raw, self._largest_bytes):
+            if slot.full_topic not in self._too_large:
+                self._too_large.add(slot.full_topic)
+                log.error("%s: %d bytes are more than the broker takes, not sent", slot.full_topic, len(slot.raw))
+            return
         properties = publish_properties(slot.expiry_s)
         info = self._client.publish(slot.full_topic, slot.raw, qos=1, retain=slot.retain, properties=properties)
         self._under_way[info.mid] = slot.full_topic
+
+
+def fits(full_topic: str, raw: bytes, largest_bytes: int) -> bool:
+    """Whether the broker takes a packet of it: one that is too large ends the connection, and would end the next."""
+    return len(raw) + len(full_topic.encode()) + HEADER_BYTES <= largest_bytes
 
 
 def publish_properties(expiry_s: int | None) -> Properties | None:

@@ -4,13 +4,17 @@ How many are under way at once follows the line: on a slow one the live topics w
 kernel have already taken. A window that is answered quickly grows, one that takes seconds shrinks, as TCP's own does.
 """
 
+import json
 import logging
 import time
 from typing import Any, Protocol
 
 import paho.mqtt.client as mqtt
 
+from agent.adapters.mqtt_client import MAX_PACKET_BYTES
 from agent.adapters.outbox import OutRow
+from agent.adapters.outgoing import fits
+from agent.core.contract import compact
 
 log = logging.getLogger("diemcau.link")
 
@@ -50,12 +54,20 @@ class RowLane:
         client: The connection's client.
         source: Where rows come from.
         prefix: The topic before the name, with its last slash.
-        most: How many messages the broker takes at once (its Receive Maximum).
+        most: How many messages the broker takes at once of these.
+        largest_bytes: How large a packet it takes.
     """
 
-    def __init__(self, client: mqtt.Client, source: RowSource, prefix: str, most: int = WINDOW_MAX) -> None:
+    def __init__(
+        self,
+        client: mqtt.Client,
+        source: RowSource,
+        prefix: str,
+        most: int = WINDOW_MAX,
+        largest_bytes: int = MAX_PACKET_BYTES,
+    ) -> None:
         self._client, self._source, self._prefix = client, source, prefix
-        self._most = min(WINDOW_MAX, most)
+        self._most, self._largest_bytes = min(WINDOW_MAX, most), largest_bytes
         self._window = min(WINDOW_FIRST, self._most)
         self._under_way: dict[int, tuple[OutRow, float]] = {}
         self._bytes = 0
@@ -69,7 +81,7 @@ class RowLane:
             if not rows:
                 return
             for row in rows:
-                info = self._client.publish(self._prefix + row.topic, row.raw, qos=1)
+                info = self._client.publish(self._prefix + row.topic, self._fitting(row), qos=1)
                 self._under_way[info.mid] = (row, time.monotonic())
                 self._bytes += len(row.raw)
 
@@ -97,6 +109,12 @@ class RowLane:
     def deadline_s(self) -> float | None:
         """When there may be rows to send though nothing happens."""
         return self._source.deadline_s()
+
+    def _fitting(self, row: OutRow) -> bytes:
+        """A row that this broker would not take goes without what makes it so large: only an event can be one."""
+        if fits(self._prefix + row.topic, row.raw, self._largest_bytes):
+            return row.raw
+        return compact({**json.loads(row.raw), "detail": {"too_large_bytes": len(row.raw)}}).encode()
 
     def _news(self, refusal: str) -> str | None:
         is_new, self._said = refusal != self._said, refusal

@@ -1,6 +1,7 @@
 """The history's rows over a real broker: behind what is live, until the centre has them, whoever is away meanwhile."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +16,11 @@ from agent.adapters import connection
 from agent.adapters.mosquitto import Mosquitto
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.twin import CLOSES, Twin
+from agent.core.commands import Keep
 from agent.core.contract import HistoryAck, encode
 from agent.core.events import DuplicateSeen, LinkDown, LinkRefused, LinkUp
 from agent.core.identity import BrokerSection
+from tests.adapters.test_history_rows import event
 from tests.adapters.test_mqtt_link import Events, lost, truth
 from tests.adapters.test_outbox import Box
 from tests.conftest import PATIENCE_S, wait_for
@@ -227,6 +230,56 @@ def test_a_flood_for_the_link_itself_takes_the_room_of_one_message(
         centre.client.publish(f"{ROOT}/history/ack", encode(HistoryAck(epoch=box.epoch, upto=upto)), qos=1)
     centre.say(HistoryAck(epoch=box.epoch, upto=300))
     wait_for(lambda: box.out.figures().rows == 0, "the newest of them")
+
+
+def test_a_row_that_this_broker_would_not_take_goes_without_what_makes_it_so_large(
+    tmp_path: Path, mosquitto_program: str, box: Box, events: Events, connect: Callable[..., MqttLink]
+) -> None:
+    """A broker ends the connection of whoever sends it too much, and the same row would end the next one."""
+    (tmp_path / "small").mkdir()
+    broker = Mosquitto(tmp_path / "small", extra="allow_anonymous true\nmax_packet_size 2000")
+    broker.start()
+    centre = FakeCentre(broker.port)
+    try:
+        box.write(3)
+        assert box.db.keep(Keep((event(detail={"much": "x" * 4000}),)))
+        box.write(3)
+        link = connect(broker.url)
+        events.wait(LinkUp)
+        link.announce("homeassistant/device/diemcau-nam-sach/config", b"x" * 4000)
+        wait_for(lambda: len(centre.seqs) == 7, "all rows")
+        assert centre.seqs == list(range(1, 8))
+        assert events.has_none_of(LinkDown)
+    finally:
+        centre.close()
+        broker.close()
+
+
+def test_what_the_broker_does_not_let_us_hear_is_told(
+    box: Box, events: Events, connect: Callable[..., MqttLink]
+) -> None:
+    """mosquitto grants everything and delivers nothing; others say so, as this one does."""
+
+    def refuse() -> None:
+        end, _ = server.accept()
+        with end:
+            assert end.recv(4096)[0] == 0x10
+            end.sendall(b"\x20\x03\x00\x00\x00")  # CONNACK: welcome
+            asked = end.recv(4096)
+            assert asked[0] == 0x82
+            end.sendall(b"\x90\x05" + asked[2:4] + b"\x00\x87\x87")  # SUBACK: neither of the two topics
+            while end.recv(4096):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answering = threading.Thread(target=refuse)
+        answering.start()
+        link = connect(f"mqtt://127.0.0.1:{server.getsockname()[1]}")
+        assert {events.wait(LinkRefused).what for _ in range(2)} == {
+            f"{ROOT}/{name}: Not authorized" for name in ("history/ack", "status")
+        }
+        link.close()
+        answering.join(PATIENCE_S)
 
 
 def test_the_mailbox_keeps_the_newest_and_tells_once() -> None:

@@ -80,7 +80,7 @@ def test_only_so_many_are_under_way_and_each_acknowledgement_lets_one_go() -> No
 def test_a_broker_that_takes_little_at_once_is_not_sent_more() -> None:
     letters, client = Letters(), Client()
     outgoing = Outgoing(client, letters)  # type: ignore[arg-type] # all of a client that is used
-    outgoing.share(receive_maximum=8)
+    outgoing.share(receive_maximum=8, largest_bytes=1000)
     for number in range(5):
         outgoing.put(Slot(f"topic {number}", b"%d" % number, retain=True, expiry_s=30))
         letters.post(letter(10 + number))
