@@ -5,13 +5,13 @@ from pathlib import Path
 
 from agent.adapters.files import write_durably
 from agent.console.authority import Issued
+from agent.console.broker_files import LOCAL_PORT, PASSWORD_PORT
 from agent.console.enrolment import Member
 from agent.console.passwords import NewPassword
 from agent.console.sites import plain
 from agent.core.identity import broker_at
 
 ON_THE_BOX = "/etc/diemcau"
-PASSWORD_PORT = 8885  # as firmware-config/broker/mosquitto.conf has it: certificates have a port of their own
 
 Made = Issued | NewPassword
 
@@ -51,7 +51,10 @@ def _identity(member: Member, made: Made, url: str, file: str) -> str:
     if member.role == "site":
         lines += [f"site = {json.dumps(member.id)}", ""]
     elif isinstance(made, Issued):
-        lines += ["# On the broker's own machine mqtts://localhost:8884 lets several commands run at once.", ""]
+        lines += [
+            f"# On the broker's own machine mqtts://localhost:{LOCAL_PORT} lets several commands run at once.",
+            "",
+        ]
     if isinstance(made, Issued):
         proof = [f'certificate = "{ON_THE_BOX}/{file}.pem"', f'key = "{ON_THE_BOX}/{file}.key"']
     else:

@@ -16,16 +16,20 @@ from agent.adapters.files import write_durably
 from agent.console.authority import Authority, AuthorityError
 from agent.console.enrolment import Member, Register, Role
 from agent.core.contract import ALL_COMMAND, ROOT
+from agent.core.home_assistant import STATUS_TOPIC
+from agent.core.identity import broker_at
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "firmware-config" / "broker" / "mosquitto.conf"
 FOLDER = "/etc/diemcau/broker"  # as the template has it
+PORT, LOCAL_PORT, PASSWORD_PORT = 8883, 8884, 8885  # as the template has them; the first may be another
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 SERVER_NAME = "diemcau broker"  # with a space: no id, so no user
 RENEW_BEFORE = timedelta(days=90)
 DAYS = 3652  # as long as the authority: with the broker's certificate all sites would go at once
 GROUP = "mosquitto"
 
-# The contract's table of rights; + stands for any site.
+# The contract's table of rights; + stands for any site. ``home``, Home Assistant, is beyond it: without it the next
+# command would take away what somebody gave it by hand. It has no commands, for it is told of none.
 SITE_BOTH = ("status",)
 SITE_READS = ("config/desired", "config/confirm", "history/ack", "conference", "command")
 SITE_WRITES = ("about", "power", "readiness", "headcount", "health", "config/reported", "history/headcount",
@@ -34,6 +38,7 @@ SEES_ALL: frozenset[Role] = frozenset({"recorder", "technician"})  # the others 
 WRITES: dict[Role, tuple[str, ...]] = {
     "recorder": ("history/ack",),
     "viewer": (),
+    "home": (),
     "operator": ("command", "conference"),  # + is `_all` too
     "technician": ("command", "conference", "config/desired", "config/confirm"),
 }
@@ -50,7 +55,8 @@ def _lines(member: Member) -> list[str]:
         return _of_site(member.id)
     hidden = [] if member.role in SEES_ALL else [f"topic deny {ROOT}/+/config/desired"]
     writes = [f"topic write {ROOT}/+/{name}" for name in WRITES[member.role]]
-    return [*hidden, f"topic read {ROOT}/#", *writes]
+    outside = ["topic read homeassistant/#", f"topic write {STATUS_TOPIC}"] if member.role == "home" else []
+    return [*hidden, f"topic read {ROOT}/#", *writes, *outside]
 
 
 def _of_site(site: str) -> list[str]:
@@ -60,7 +66,7 @@ def _of_site(site: str) -> list[str]:
         *(f"topic read {own}/{name}" for name in SITE_READS),
         *(f"topic write {own}/{name}" for name in SITE_WRITES),
         f"topic read {ALL_COMMAND}",
-        "topic read homeassistant/status",
+        f"topic read {STATUS_TOPIC}",
         f"topic write homeassistant/device/diemcau-{site}/config",
     ]
 
@@ -70,10 +76,15 @@ def passwords(members: tuple[Member, ...]) -> str:
     return "".join(f"{each.id}:{each.password.hash}\n" for each in members if each.password is not None)
 
 
-def configuration(folder: Path) -> str:
-    """The text of mosquitto.conf for files in ``folder``. Raises AuthorityError: the template is not there."""
+def configuration(folder: Path, port: int = PORT) -> str:
+    """The text of mosquitto.conf for files in ``folder`` and sites on ``port``.
+
+    Raises:
+        AuthorityError: The template is not there.
+    """
     try:
-        return TEMPLATE.read_text(encoding="utf-8").replace(FOLDER, str(folder.absolute()))
+        text = TEMPLATE.read_text(encoding="utf-8").replace(FOLDER, str(folder.absolute()))
+        return text.replace(f"\nlistener {PORT}\n", f"\nlistener {port}\n")
     except OSError as error:
         raise AuthorityError(
             f"không đọc được tệp mẫu {TEMPLATE}: cài lại diemcau từ mã nguồn / "
@@ -91,7 +102,7 @@ def write_broker_files(folder: Path, authority: Authority, register: Register) -
         AuthorityError: The template is not there.
         OSError: The folder cannot be written.
     """
-    text = configuration(folder)
+    text = configuration(folder, broker_at(register.broker).port if register.broker else PORT)
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     _put(folder / "acl", rights(register.admitted), 0o640)
     _put(folder / "passwords", passwords(register.admitted), 0o640)

@@ -6,7 +6,7 @@ is none that could not be revoked. Of a password it has the hash, as the broker 
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
@@ -21,7 +21,7 @@ FILE = "sites.json"
 NAME_MAX = 200
 ROWS_MAX = 20_000
 
-Role = Literal["site", "recorder", "viewer", "operator", "technician"]
+Role = Literal["site", "recorder", "viewer", "home", "operator", "technician"]
 ROLES: tuple[Role, ...] = get_args(Role)
 SHAPE = (
     "mã gồm các từ a-z, 0-9 nối bằng dấu -, tối đa 63 ký tự / "
@@ -132,14 +132,14 @@ def written(register: Register) -> str:
 
 def check(register: Register, wishes: Sequence[Wish], source: str) -> None:
     """Refuse ids that are none, come twice or are enrolled already. Raises ConfigError with every problem at once."""
-    problems, first = list[Problem](), dict[str, Wish]()
+    problems, first, there = list[Problem](), dict[str, Wish](), _by_id(register)
     for wish in wishes:
         if not is_site_id(wish.id):
             problems.append(wish.problem(f"{_shown(wish.id)}: {SHAPE}"))
         elif wish.id in first:
             before = f" ({_at(first[wish.id].line)})" if wish.line else ""
             problems.append(wish.problem(f"{wish.id}: trùng mã / this id comes twice{before}"))
-        elif (member := register.find(wish.id)) is not None and member.revoked_at is None:
+        elif (member := there.get(wish.id)) is not None and member.revoked_at is None:
             renew = f"`diemcau site renew {wish.id}`"
             problems.append(wish.problem(f"{wish.id}: đã có / is enrolled already as {member.role}", renew))
         if len(wish.name) > NAME_MAX or not wish.name.isprintable():
@@ -149,11 +149,15 @@ def check(register: Register, wishes: Sequence[Wish], source: str) -> None:
         raise ConfigError(source, tuple(problems))
 
 
-def enrolled(register: Register, wish: Wish, role: Role, proof: Proof) -> Register:
-    """With somebody more. One who was revoked comes back; the certificates that were taken back stay so."""
-    before = register.find(wish.id)
-    old = before.credentials if before else ()
-    return _with(register, Member(id=wish.id, role=role, name=wish.name, credentials=old).with_proof(proof))
+def enrolled(register: Register, proofs: Mapping[Wish, Proof], role: Role) -> Register:
+    """With more people, all at once: a province has thousands. One who was revoked comes back; the certificates that
+    were taken back stay so.
+    """
+    there, new = _by_id(register), list[Member]()
+    for wish, proof in proofs.items():
+        old = there[wish.id].credentials if wish.id in there else ()
+        new.append(Member(id=wish.id, role=role, name=wish.name, credentials=old).with_proof(proof))
+    return _with(register, *new)
 
 
 def renewed(register: Register, member: Member, proof: Proof, revoke_old_at: datetime | None) -> Register:
@@ -227,9 +231,13 @@ def _taken_back(credentials: tuple[Credential, ...], at: datetime) -> tuple[Cred
     return tuple(each if each.revoked_at else each.model_copy(update={"revoked_at": at}) for each in credentials)
 
 
-def _with(register: Register, member: Member) -> Register:
-    others = (each for each in register.members if each.id != member.id)
-    return register.model_copy(update={"members": tuple(sorted((*others, member), key=lambda each: each.id))})
+def _by_id(register: Register) -> dict[str, Member]:
+    return {each.id: each for each in register.members}
+
+
+def _with(register: Register, *members: Member) -> Register:
+    all_ = _by_id(register) | {each.id: each for each in members}
+    return register.model_copy(update={"members": tuple(all_[id_] for id_ in sorted(all_))})
 
 
 def _at(line: int) -> str:

@@ -3,6 +3,7 @@
 mosquitto asks for a certificate at CONNECT only: an open connection outlives its revocation. But of two connections
 with one name the newer stays. So the authority, which can make a certificate for any name, connects once as whoever is
 to go: after the reload, so that nobody comes back in, and with Clean Start, so that the session goes too.
+Not so on the port where client ids are free: there a connection ends with the broker.
 """
 
 import subprocess

@@ -15,17 +15,17 @@ import click
 from rich.console import Console
 
 from agent.adapters.config_store import read_document
-from agent.adapters.files import is_there, write_durably
+from agent.adapters.files import is_there
 from agent.console import enrolment
-from agent.console.authority import Authority, AuthorityError, Issued, locked, open_or_make
-from agent.console.box_files import ON_THE_BOX, Made, write_box
-from agent.console.broker_files import FOLDER, server_expires, write_broker_files
-from agent.console.enrolment import ROLES, Credential, Member, Password, Proof, Register, Role, Wish
-from agent.console.eviction import evict, reload_broker
+from agent.console.authority import AuthorityError, locked, open_or_make
+from agent.console.box_files import Made
+from agent.console.broker_files import FOLDER, LOCAL_PORT, PASSWORD_PORT, server_expires
+from agent.console.enrolment import ROLES, Member, Register, Role, Wish
 from agent.console.options import SiteId
 from agent.console.passwords import new_password
 from agent.console.site_commands import complain
 from agent.console.site_list import iso, row, table
+from agent.console.site_output import RELOAD, Places, end, keep, proof_of, tell, warn_of_local, warn_of_return
 from agent.core.contract import compact
 from agent.core.errors import ConfigError, Problem
 from agent.core.identity import broker_at
@@ -34,7 +34,6 @@ CA_FOLDER = "/etc/diemcau/ca"
 OUT = "diemcau-keys"
 DAYS = 825
 HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$")
-RELOAD = "sudo systemctl reload mosquitto"
 
 ca_option = click.option("--ca-folder", default=CA_FOLDER, show_default=True, help="The authority and the register.")
 broker_option = click.option(
@@ -45,7 +44,7 @@ days_option = click.option(
     "--days", default=DAYS, show_default=True, type=click.IntRange(1, 3650), help="How long the certificate is valid."
 )
 reload_option = click.option(
-    "--reload", "now", is_flag=True, help="mosquitto on this machine reads it at once; an old open connection ends."
+    "--reload", "now", is_flag=True, help="mosquitto here reads it at once; an old open connection ends (on 8884 not)."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
@@ -62,7 +61,12 @@ class Host(click.types.StringParamType):
         except ValueError:
             host = str(value).lower()
         if not HOST.fullmatch(host):
-            self.fail("a host is a name such as broker.example or an address, without a port.", param, ctx)
+            self.fail(
+                "máy chủ là một tên như broker.example hoặc một địa chỉ, không kèm cổng / "
+                "a host is a name such as broker.example or an address, without a port",
+                param,
+                ctx,
+            )
         return host
 
 
@@ -89,7 +93,12 @@ def site() -> None:
 @click.option("--csv", default=None, metavar="FILE", help="Many at once: a table with the columns id,name.")
 @click.option("--name", default="", help="What people call it; with one ID.")
 @click.option("--role", type=click.Choice(ROLES), default="site", show_default=True, help="What it may do.")
-@click.option("--broker", default=None, metavar="URL", help="mqtts://host:8883, as the boxes reach it; kept for later.")
+@click.option(
+    "--broker",
+    default=None,
+    metavar="URL",
+    help="mqtts://host:8883, as the boxes reach it; mosquitto listens on that port. Kept for later.",
+)
 @click.option("--host", "hosts", multiple=True, type=Host(), help="Another name or address of the broker; repeatable.")
 @click.option("--password", "by_password", is_flag=True, help="For a box that takes no certificate: port 8885.")
 @days_option
@@ -119,19 +128,24 @@ def add(
         register = _register(folder)
         url = url or register.broker
         if not url:
-            raise click.UsageError("which broker? Name it once with --broker mqtts://host:8883.")
+            raise click.UsageError(
+                "máy chủ nào? Cho biết một lần bằng --broker mqtts://host:8883 / "
+                "which broker? Name it once with --broker mqtts://host:8883"
+            )
         _check(register, wishes, source)
         authority = open_or_make(folder)
         host = str(Host().convert(broker_at(url).host, None, None))
         kept = tuple(dict.fromkeys((*register.hosts, host, *hosts)))
         register = register.model_copy(update={"broker": url, "hosts": kept})
+        back = {wish.id for wish in wishes} & {each.id for each in register.members}
         made: dict[str, Made] = {
             wish.id: new_password() if by_password else authority.issue(wish.id, "client", days) for wish in wishes
         }
-        for wish in wishes:
-            register = enrolment.enrolled(register, wish, role, _proof(made[wish.id]))
-        needs_restart = _keep(folder, places, authority, register, made)
-    _tell(register, made, places, needs_restart, as_json)
+        register = enrolment.enrolled(register, {wish: proof_of(made[wish.id]) for wish in wishes}, role)
+        needs_restart = keep(folder, places, authority, register, made)
+    tell(register, made, places, needs_restart, as_json)
+    if not needs_restart:
+        warn_of_return(back)
     return 0
 
 
@@ -158,15 +172,17 @@ def renew(
         member = _admitted(register, id_)
         made: Made = new_password() if member.password else authority.issue(id_, "client", days)
         revoked_at = datetime.now(UTC) if revoke_old else None
-        register = enrolment.renewed(register, member, _proof(made), revoked_at)
-        needs_restart = _keep(folder, places, authority, register, {id_: made})
-    _tell(register, {id_: made}, places, needs_restart, as_json)
+        register = enrolment.renewed(register, member, proof_of(made), revoked_at)
+        needs_restart = keep(folder, places, authority, register, {id_: made})
+    tell(register, {id_: made}, places, needs_restart, as_json)
     if member.password and not now:
         complain(
             "mật khẩu cũ hết hiệu lực khi máy chủ đọc lại: chép tệp mới vào hộp trước / "
             "the old password ends when the broker reads this: copy the new file to the box first"
         )
-    _end(authority, register, id_, now, may_stay=not revoke_old)
+    end(authority, register, id_, now, may_stay=not revoke_old)
+    if revoke_old:
+        warn_of_local(member)
     return 0
 
 
@@ -187,28 +203,13 @@ def revoke(id_: str, now: bool, ca_folder: str, broker_folder: str, as_json: boo
         member = _known(register, id_)
         if member.revoked_at is None:
             register = enrolment.revoked(register, member, datetime.now(UTC))
-        _keep(folder, places, authority, register, {})
+        keep(folder, places, authority, register, {})
     if as_json:
         click.echo(compact({"revoked": id_, "reload": RELOAD}))
     else:
         click.echo(f"{id_}: đã thu hồi / revoked")
-    _end(authority, register, id_, now, may_stay=False)
+    end(authority, register, id_, now, may_stay=False)
     return 0
-
-
-def _end(authority: Authority, register: Register, id_: str, now: bool, may_stay: bool) -> None:
-    """Let the broker know at once, or say how; and end what was open before, unless it ``may_stay``."""
-    if now:
-        reload_broker()
-        if not may_stay:
-            evict(authority, id_, broker_at(register.broker).port)
-        complain("máy chủ đã đọc lại / the broker has read this")
-    elif not may_stay:
-        complain(
-            f"máy chủ phải đọc lại / the broker has to read this: {RELOAD}; kết nối đang mở bằng chứng chỉ cũ chỉ đứt "
-            "khi khởi động lại hoặc với --reload / a connection that is open with an old certificate ends with a "
-            "restart, or with --reload: sudo systemctl restart mosquitto"
-        )
 
 
 @site.command("list")
@@ -231,18 +232,16 @@ def list_(ca_folder: str, broker_folder: str, as_json: bool) -> int:
     return 0
 
 
-class Places:
-    """Where files go: a folder for each box in ``out``, the broker's in ``broker``."""
-
-    def __init__(self, out: Path, broker: Path) -> None:
-        self.out, self.broker = out, broker
-
-
 def _wishes(ids: tuple[str, ...], name: str, csv: str | None) -> tuple[tuple[Wish, ...], str | None]:
     if bool(ids) == bool(csv):
-        raise click.UsageError("name the IDs, or a table with --csv: one of the two.")
+        raise click.UsageError(
+            "ghi các mã, hoặc một bảng với --csv: chỉ một trong hai / "
+            "name the IDs, or a table with --csv: one of the two"
+        )
     if name and len(ids) != 1:
-        raise click.UsageError("--name is for one ID; for many there is --csv.")
+        raise click.UsageError(
+            "--name chỉ cho một mã; nhiều mã thì dùng --csv / --name is for one ID; for many there is --csv"
+        )
     if csv is None:
         return tuple(Wish(each, name) for each in ids), None
     try:
@@ -257,7 +256,15 @@ def _address(url: str) -> str:
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
     if not broker.tls:
-        raise click.UsageError("certificates are for mqtts://, as in --broker mqtts://host:8883.")
+        raise click.UsageError(
+            "chứng chỉ cần mqtts://, như --broker mqtts://host:8883 / "
+            "certificates are for mqtts://, as in --broker mqtts://host:8883"
+        )
+    if broker.port in (LOCAL_PORT, PASSWORD_PORT):
+        raise click.UsageError(
+            f"cổng {broker.port} máy chủ dùng cho việc khác, hãy chọn cổng khác, thường là 8883 / "
+            f"the broker needs port {broker.port} for something else: name another, usually 8883"
+        )
     Host().convert(broker.host, None, click.get_current_context())
     return url
 
@@ -290,57 +297,3 @@ def _admitted(register: Register, id_: str) -> Member:
         again = f"`diemcau site add {id_}`"
         raise AuthorityError(f"{id_} đã bị thu hồi / {id_} was revoked; to admit it again: {again}")
     return member
-
-
-def _proof(made: Made) -> Proof:
-    """What the register keeps of it."""
-    now = datetime.now(UTC)
-    if isinstance(made, Issued):
-        return Credential(serial=f"{made.serial:x}", issued_at=now, expires=made.expires)
-    return Password(hash=made.hash, issued_at=now)
-
-
-def _keep(folder: Path, places: Places, authority: Authority, register: Register, made: dict[str, Made]) -> bool:
-    """Write all that has changed. Returns whether the broker has to be restarted for it. Raises OSError."""
-    write_durably(folder / enrolment.FILE, enrolment.written(register))
-    try:
-        for member in register.members:
-            if member.id in made:
-                write_box(places.out / member.id, member, made[member.id], register.broker, authority.pem)
-        return write_broker_files(places.broker, authority, register)
-    except OSError:
-        again = "; ".join(f"diemcau site renew {each}" for each in made) or "diemcau site revoke"
-        complain(
-            f"đã ghi vào sổ nhưng chưa ghi đủ tệp, sửa xong hãy chạy `{again}` / "
-            f"the register has it, but not all files are there: once that is mended, `{again}`"
-        )
-        raise
-
-
-def _tell(register: Register, made: dict[str, Made], places: Places, needs_restart: bool, as_json: bool) -> None:
-    """What was made on standard output, what to do next on standard error."""
-    until = {each: one.expires if isinstance(one, Issued) else None for each, one in made.items()}
-    if as_json:
-        rows = [
-            {"id": each, "folder": str(places.out / each), "expires": end and iso(end)} for each, end in until.items()
-        ]
-        click.echo(compact({"made": rows, "broker_folder": str(places.broker), "reload": RELOAD}))
-    else:
-        for each, end in until.items():
-            ends = "mật khẩu / password" if end is None else f"đến / until {end:%Y-%m-%d}"
-            click.echo(f"{each}: {places.out / each} · {ends}")
-    are_sites = any(member.id in made and member.role == "site" for member in register.members)
-    owner = "diemcau:diemcau" if are_sites else "NGƯỜI-DÙNG / USER"
-    complain(
-        f"chép các tệp vào {ON_THE_BOX}/ của máy đó, khoá (.key) và mật khẩu (.password) chỉ cho một người dùng đọc, "
-        f"rồi xoá ở đây / copy the files to {ON_THE_BOX}/ over there (sudo chown {owner}, the .key or .password with "
-        "mode 600), then delete them here"
-    )
-    link = f"sudo ln -sf {places.broker.absolute()}/mosquitto.conf /etc/mosquitto/conf.d/diemcau.conf"
-    if needs_restart:
-        complain(
-            "máy chủ phải khởi động lại một lần / the broker has to be restarted once (new certificate or ports): "
-            f"{link}; sudo systemctl restart mosquitto"
-        )
-    else:
-        complain(f"để máy chủ nhận quyền mới / for the broker to take the new rights: {RELOAD}")

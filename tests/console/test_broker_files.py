@@ -83,7 +83,8 @@ def test_the_configuration_keeps_what_was_measured() -> None:
     for line in ("allow_anonymous false", "max_packet_size 131072", "max_inflight_messages 2000", "persistence true"):
         assert line in lines
     listeners = "\n".join(lines).split("\nlistener ")[1:]
-    assert [each.split()[0] for each in listeners] == ["8883", "8884", "8885"]
+    ports = [broker_files.PORT, broker_files.LOCAL_PORT, broker_files.PASSWORD_PORT]  # what is said elsewhere
+    assert [int(each.split()[0]) for each in listeners] == ports == [8883, 8884, 8885]
     wants = ("tls_version tlsv1.2", "require_certificate true", "use_identity_as_username true", "crlfile")
     assert [[each.count(want) for want in wants] for each in listeners] == [[1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 0, 0]]
     assert ["use_username_as_clientid true" in each for each in listeners] == [True, False, True]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.console.enrolment import (
+    ROWS_MAX,
     Credential,
     Register,
     Wish,
@@ -28,8 +29,8 @@ def credential(serial: str) -> Credential:
 
 @pytest.fixture
 def register() -> Register:
-    first = enrolled(Register(), Wish("nam-sach"), "site", credential("a1"))
-    return enrolled(first, Wish("chi-linh", "Thị xã Chí Linh"), "site", credential("b2"))
+    first = enrolled(Register(), {Wish("nam-sach"): credential("a1")}, "site")
+    return enrolled(first, {Wish("chi-linh", "Thị xã Chí Linh"): credential("b2")}, "site")
 
 
 def problems(raw: bytes | str) -> list[str]:
@@ -77,7 +78,7 @@ def test_who_comes_back_does_not_bring_the_old_certificates(register: Register) 
     assert member is not None
     register = revoked(register, member, NOW)
     check(register, [Wish("chi-linh")], "")
-    register = enrolled(register, Wish("chi-linh"), "viewer", credential("d4"))
+    register = enrolled(register, {Wish("chi-linh"): credential("d4")}, "viewer")
     again = register.find("chi-linh")
     assert again is not None
     assert (again.role, again.revoked_at, again.newest.revoked_at) == ("viewer", None, None)
@@ -93,6 +94,13 @@ def test_an_id_that_could_be_more_than_a_word_of_a_topic_is_refused(id_: str) ->
     with pytest.raises(ConfigError, match="an id is words of a-z and 0-9") as caught:
         check(Register(), [Wish(id_)], "site add")
     assert str(caught.value).isprintable()
+
+
+def test_many_are_enrolled_together_in_order_beside_those_who_are_there(register: Register) -> None:
+    more = {Wish(f"s{number}"): credential("e5") for number in range(ROWS_MAX, 0, -1)}  # minutes, were each one alone
+    check(register, list(more), "")
+    ids = [each.id for each in enrolled(register, more, "site").members]
+    assert ids == sorted(["chi-linh", "nam-sach", *(each.id for each in more)])
 
 
 def test_an_id_is_one_persons_or_one_sites_whatever_the_role(register: Register) -> None:

@@ -90,7 +90,7 @@ def test_what_to_do_next_is_said(desk: Desk) -> None:
         assert all(line.startswith("diemcau: ") for line in said.err.splitlines())
 
 
-@pytest.mark.parametrize("role", ["recorder", "viewer", "operator", "technician"])
+@pytest.mark.parametrize("role", ["recorder", "viewer", "home", "operator", "technician"])
 def test_the_centres_own_get_the_file_that_its_commands_read(desk: Desk, role: str) -> None:
     assert desk("add", "lan", "--role", role, *BROKER).code == 0
     centre = parse_centre((desk.out / "lan" / "centre.toml").read_text(encoding="utf-8"), "centre.toml")
@@ -111,6 +111,23 @@ def test_the_broker_is_named_once(desk: Desk) -> None:
     assert desk("add", "kinh-mon", "--broker", "mqtts://192.0.2.7").code == 0
     assert desk("add", "hai-ba-trung").code == 0
     assert "192.0.2.7" in (desk.out / "hai-ba-trung" / "agent.toml").read_text()
+
+
+def test_mosquitto_listens_where_the_boxes_are_told_to_go(desk: Desk) -> None:
+    assert desk("add", "chi-linh", "--broker", "mqtts://broker.example:9883").code == 0
+    assert "\nlistener 9883\n" in (desk.broker / "mosquitto.conf").read_text()
+    assert "broker.example:9883" in (desk.out / "chi-linh" / "agent.toml").read_text()
+    assert "systemctl restart mosquitto" in desk("add", "nam-sach", *BROKER).err
+    assert "\nlistener 8883\n" in (desk.broker / "mosquitto.conf").read_text()
+
+
+def test_of_port_8884_is_told_where_it_matters(desk: Desk) -> None:
+    desk("add", "chi-linh", *BROKER)
+    desk("add", "lan", "--role", "operator")
+    desk("add", "hue", "--role", "viewer", "--password")
+    assert "cổng 8884" in desk("renew", "lan", "--revoke-old").err
+    for arguments in (["renew", "lan"], ["renew", "chi-linh", "--revoke-old"], ["renew", "hue", "--revoke-old"]):
+        assert "cổng 8884" not in desk(*arguments).err
 
 
 def test_many_come_from_a_table(desk: Desk) -> None:
@@ -168,6 +185,8 @@ def test_who_is_enrolled_is_not_enrolled_again_whatever_the_role(desk: Desk) -> 
         ["add", "a", "--broker", "mqtts://máy-chủ.example"],
         ["add", "a", "--broker", "https://broker.example"],
         ["add", "a", "--broker", "mqtts://user:s3cret-word@broker.example"],
+        ["add", "a", "--broker", "mqtts://broker.example:8884"],
+        ["add", "a", "--broker", "mqtts://broker.example:8885"],
         ["add", "a", *BROKER, "--host", "broker.example:8883"],
         ["renew"],
         ["revoke", "#"],
@@ -259,14 +278,14 @@ def test_nobody_can_be_revoked_who_is_not_there(desk: Desk) -> None:
 
 
 def test_what_a_power_cut_left_without_files_can_be_made_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from agent.console import site_admin
+    from agent.console import site_output
 
     def cut(*_: object) -> None:
         raise OSError(28, "No space left on device", "/somewhere")
 
     desk("add", "nam-sach", *BROKER)
     with monkeypatch.context() as patch:
-        patch.setattr(site_admin, "write_box", cut)
+        patch.setattr(site_output, "write_box", cut)
         said = desk("add", "chi-linh")
         assert said.code == 1
         assert "diemcau site renew chi-linh" in said.err

@@ -15,7 +15,7 @@ def centre(mosquitto_program: str) -> Iterator[Centre]:
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to the user mosquitto
         Path(name).chmod(0o755)
         made = Centre(Path(name), mosquitto_program)
-        made.site("add", SITE, OTHER, "--broker", "mqtts://127.0.0.1:8883")
+        made.site("add", SITE, OTHER, "--broker", f"mqtts://127.0.0.1:{made.port}")
         made.site("add", BY_PASSWORD, "--password")
         for each, role in WHO.items():
             if role not in ("site", "stranger"):

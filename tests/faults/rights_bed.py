@@ -29,7 +29,8 @@ from tests.conftest import wait_for
 Pair = tuple[Path, Path]
 
 SITE, OTHER, BY_PASSWORD = "chi-linh", "nam-sach", "kinh-mon"
-WHO = {SITE: "site", "ghi": "recorder", "hue": "viewer", "lan": "operator", "minh": "technician", "la": "stranger"}
+WHO = {SITE: "site", "ghi": "recorder", "hue": "viewer", "lan": "operator", "minh": "technician", "nha": "home",
+       "la": "stranger"}  # fmt: skip
 FROM_SITE = {"status", "about", "power", "readiness", "headcount", "health", "config/reported", "history/headcount",
              "history/event", "command/result"}  # fmt: skip
 TO_SITE = {"config/desired", "config/confirm", "history/ack", "conference", "command"}
@@ -94,7 +95,11 @@ class Centre:
     def start(self, most: int | None = None, files: int | None = None) -> None:
         """``most``: so many connections to a port in the place of what the file says; ``files``: so many open files."""
         text = (self.folder / "broker" / "mosquitto.conf").read_text()
-        for fixed, port in (("8883", self.port), ("8884 127.0.0.1", self.local_port), ("8885", self.password_port)):
+        for fixed, port in (
+            (str(self.port), self.port),
+            ("8884 127.0.0.1", self.local_port),
+            ("8885", self.password_port),
+        ):
             assert f"\nlistener {fixed}\n" in text
             text = text.replace(f"\nlistener {fixed}\n", f"\nlistener {port} 127.0.0.1\n")
         if most is not None:

@@ -18,23 +18,26 @@ WILDCARDS = ["#", "$SYS/#", "diemcau/#", "diemcau/v1/+/#", "diemcau/v1/+/command
 
 
 def may_read(role: str, full: str) -> bool:
-    """The contract's table of rights, column *reads*."""
+    """The contract's table of rights, column *reads*; and Home Assistant's."""
     own = full.removeprefix(f"diemcau/v1/{SITE}/")
     match role:
         case "site":
             return own in TO_SITE | {"status"} or full in ("diemcau/v1/_all/command", "homeassistant/status")
         case "recorder" | "technician":
             return full.startswith("diemcau/v1/")
-        case "viewer" | "operator":
+        case "home" if full.startswith("homeassistant/"):
+            return True
+        case "viewer" | "operator" | "home":
             return full.startswith("diemcau/v1/") and not full.endswith("/config/desired")
     return False
 
 
 def may_write(role: str, full: str) -> bool:
-    """The contract's table of rights, column *writes*."""
+    """The contract's table of rights, column *writes*; and Home Assistant's."""
     _, _, name = full.removeprefix("diemcau/v1/").partition("/")
     if not full.startswith("diemcau/v1/"):
-        return role == "site" and full == f"homeassistant/device/diemcau-{SITE}/config"
+        own = {"site": f"homeassistant/device/diemcau-{SITE}/config", "home": "homeassistant/status"}
+        return full == own.get(role)
     writes = {"recorder": {"history/ack"}, "operator": {"command", "conference"}}
     writes["technician"] = writes["operator"] | {"config/desired", "config/confirm"}
     if role == "site":
@@ -102,12 +105,29 @@ def test_a_site_with_a_password_has_the_same_rights_and_no_more(centre: Centre, 
     assert writer.topics(b"for it") == {f"diemcau/v1/{BY_PASSWORD}/{name}" for name in TO_SITE | {"status"}}
 
 
+def test_home_assistant_with_a_password_reads_the_documents_and_says_that_it_is_there(small: Centre) -> None:
+    small.site("add", "nha", "--role", "home", "--password")
+    small.reload()
+    box, home = Peer(small, small.own(SITE)), Peer(small, small.by_password("nha"))
+    document = f"homeassistant/device/diemcau-{SITE}/config"
+    box.publish([document], b"document", retain=True)
+    box.subscribe(["homeassistant/status"])
+    home.subscribe(["homeassistant/#"])
+    said_yes = home.publish(["homeassistant/status", document, f"diemcau/v1/{SITE}/command"], b"online", retain=False)
+    assert [each for each, yes in said_yes.items() if yes] == ["homeassistant/status"]
+    for each in (box, home):
+        each.settle()
+        each.close()
+    assert home.topics(b"document") == {document}
+    assert box.topics(b"online") == {"homeassistant/status"}
+
+
 def test_every_topic_was_tried_by_every_role_in_both_directions() -> None:
     reads = [(each, full) for each in WHO.values() for full in EVERY_TOPIC if may_read(each, full)]
     writes = [(each, full) for each in WHO.values() for full in EVERY_TOPIC if may_write(each, full)]
     assert len(EVERY_TOPIC) >= 80
-    assert {each for each, _ in reads} == {"site", "recorder", "viewer", "operator", "technician"}
-    assert {each for each, _ in writes} == {"site", "recorder", "operator", "technician"}
+    assert {each for each, _ in reads} == {"site", "recorder", "viewer", "operator", "technician", "home"}
+    assert {each for each, _ in writes} == {"site", "recorder", "operator", "technician", "home"}
 
 
 @pytest.mark.parametrize(("own", "arrives"), [(SITE, True), (OTHER, False), ("hue", False)])

@@ -65,13 +65,10 @@ def test_a_box_with_a_password_says_it_to_the_broker_alone(
 
 
 def here(centre: Centre, id_: str, file: str) -> str:
-    """An identity file as it was made, for files and a port that are elsewhere."""
+    """An identity file as it was made, for files, and a port for passwords, that are elsewhere."""
     text = (centre.folder / "out" / id_ / file).read_text()
-    return (
-        text.replace("/etc/diemcau/", f"{centre.folder}/out/{id_}/")
-        .replace(":8883", f":{centre.port}")
-        .replace(":8885", f":{centre.password_port}")
-    )
+    text = text.replace("/etc/diemcau/", f"{centre.folder}/out/{id_}/")
+    return text.replace(":8885", f":{centre.password_port}")
 
 
 def command(centre: Centre, folder: Path, who: str) -> "subprocess.CompletedProcess[str]":

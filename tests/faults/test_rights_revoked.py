@@ -86,6 +86,32 @@ def has_systemctl(small: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("has_systemctl")
+def test_on_the_brokers_machine_an_old_certificate_goes_on_and_that_is_said(
+    small: Centre, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Client ids are free there, so nobody's place can be taken."""
+    small.site("add", "lan", "--role", "operator")
+    small.reload()
+    old = small.copy("lan")
+    outside, inside = Peer(small, old), Peer(small, old, is_local=True)
+    small.site("renew", "lan", "--revoke-old", "--reload")
+    assert "port 8884 with an old certificate keeps its rights" in capfd.readouterr().err
+    assert outside.ended.wait(5)
+    assert all(inside.publish([f"diemcau/v1/{SITE}/command"], b"x", retain=False).values())
+    small.site("revoke", "lan", "--reload")
+    assert not any(inside.publish([f"diemcau/v1/{SITE}/command"], b"x", retain=False).values())
+    small.site("add", "lan", "--role", "operator")
+    assert "gets its rights back: restart the broker" in capfd.readouterr().err
+    small.reload()
+    assert all(inside.publish([f"diemcau/v1/{SITE}/command"], b"x", retain=False).values())
+    small.restart()
+    assert inside.ended.wait(5)
+    assert not is_admitted(small, old, is_local=True)
+    for each in (outside, inside):
+        each.close()
+
+
+@pytest.mark.usefixtures("has_systemctl")
 @pytest.mark.parametrize("how", [["revoke", SITE], ["renew", SITE, "--revoke-old"], ["revoke", BY_PASSWORD]])
 def test_what_is_taken_back_with_reload_is_out_at_once_and_stays_out(small: Centre, how: list[str]) -> None:
     thief = small.by_password(BY_PASSWORD) if BY_PASSWORD in how else small.copy(SITE)
