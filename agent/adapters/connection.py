@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -229,6 +230,9 @@ class Connection:
             if note is None and self._is_unanswered():
                 return End(f"the broker has acknowledged nothing for {UNANSWERED_S:.0f} s", self._accepted)
             self._act(note)
+            # Once for all notes that are there: a hundred acknowledgements come at once, and what is live goes first.
+            if self._leave_s is None and self._notes.empty():
+                self._send_rows()
         return End(accepted=self._accepted)
 
     def _act(self, note: Note | None) -> None:
@@ -243,16 +247,17 @@ class Connection:
                 self._publish(self._outgoing.send_letters)
             case Heard(topic=topic):
                 self._on_told(self._mailbox.take(topic))
-                self._send_rows()
             case Acknowledged(mid=mid, code=code):
                 self._acknowledged(mid, code)
             case Goodbye():
                 self._leave_s = time.monotonic() + GOODBYE_S
-            case _:  # a new row, or the time has come to look for one
-                self._send_rows()
+            case _:
+                pass  # a new row, or the time has come to look for one
 
     def _note(self) -> Note | None:
         """The next note; None when the time has come to look without one."""
+        with suppress(queue.Empty):
+            return self._notes.get_nowait()
         rows_s = None if self._rows is None else self._rows.deadline_s()
         deadlines = [rows_s, self._unanswered_s()] if self._leave_s is None else [self._leave_s]
         until_s = min((at_s for at_s in deadlines if at_s is not None), default=None)
@@ -308,7 +313,6 @@ class Connection:
         if refusal is not None and refusal not in self._refused:
             self._refused.add(refusal)  # once for each connection: a right that is missing is missing for long
             self._inbox(LinkRefused(refusal))
-        self._send_rows()
 
     def _is_idle(self) -> bool:
         return self._outgoing.is_idle() and (self._rows is None or self._rows.is_idle())
