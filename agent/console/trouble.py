@@ -26,6 +26,8 @@ def troubles(view: SiteView, now: datetime) -> list[Trouble]:
     """All findings, the worst first; at least one. Of a site that is away only that: the rest is old."""
     if view.presence != "running":
         return [_away(view, now)]
+    if (silent := _silent(view, now)) is not None:
+        return [silent]
     found = [_fault(view), _event(view, now), _missing(view), _stale(view, now), _rows(view), _reason(view)]
     there = sorted((each for each in found if each is not None), key=lambda each: each.rank)
     return there or [Trouble(FINE, "tốt / ok", "green")]
@@ -69,6 +71,22 @@ def _away(view: SiteView, now: datetime) -> Trouble:
     elif at is not None and view.presence == "stopped":
         words += f", {short_time(at, now)}"
     return Trouble(rank, words, "red")
+
+
+def _silent(view: SiteView, now: datetime) -> Trouble | None:
+    """It is running as far as the broker knows, and says nothing. A broker that lost its power together with the site
+    has no will to publish, and one that refuses a site published none: what it has stored says *running* for ever.
+    """
+    live: tuple[FromSite | None, ...] = (view.power, view.headcount, view.readiness, view.health)
+    said = [each for each in live if each is not None]
+    newest = max((each.at for each in said), default=None)
+    # By a clock that was never set nothing is old.
+    if newest is not None and any(each.clock != "synced" for each in said):
+        return None
+    if newest is not None and (now - newest).total_seconds() <= STALE_AFTER_S:
+        return None
+    after = last_heard(view)
+    return Trouble(0, "im lặng / silent" + ("" if after is None else f", sau / after {short_time(after, now)}"), "red")
 
 
 def _fault(view: SiteView) -> Trouble | None:

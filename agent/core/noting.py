@@ -67,6 +67,8 @@ def _of_link(room: "Room", event: LinkUp | LinkDown | LinkRefused | DuplicateSee
             return replace(room, connection=connection), [Log("info", f"link: connected, number {connection}")]
         case LinkDown(reason=reason):
             return room, [Log("warning", f"link: {reason}")]
+        case LinkRefused(what=what) if "/simulated/" in what:
+            return room, [Log("info", f"link: the broker does not pass on {what}; it is for simulations only")]
         case LinkRefused(what=what):
             note = NoteEvent("link.refused", "fault", None, {"what": what})
             return room, [Log("error", f"link: the broker does not pass on {what}"), note]

@@ -71,9 +71,21 @@ def test_a_site_that_is_away_is_shown_as_lost_and_its_people_are_not_counted() -
 
 
 def test_an_old_number_is_shown_with_its_age() -> None:
-    text = shown(folded(status("running", 1), headcount()), AT + timedelta(seconds=200))
+    late = power(at="2012-11-20T07:33:00.000Z")
+    text = shown(folded(status("running", 1), headcount(), late), AT + timedelta(seconds=200))
     assert "stale, 200 s" in text
     assert "total: 0" in text
+
+
+@pytest.mark.parametrize("live", [[], [power(), headcount()]])
+def test_a_site_that_says_nothing_is_silent_whatever_the_broker_has_stored_of_it(live: list[Any]) -> None:
+    """No will was published: the broker lost its power together with the site, or it refuses the site."""
+    sites = folded(status("running", 1), *live)
+    text = shown(sites, AT + timedelta(seconds=200))
+    assert "im lặng / silent, sau / after" in text
+    assert "ok" not in text
+    unsynced = folded(status("running", 1), power(clock="unsynced"))
+    assert "silent" not in shown(unsynced, AT + timedelta(seconds=200))
 
 
 def test_a_fault_names_the_step() -> None:
