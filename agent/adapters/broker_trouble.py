@@ -88,3 +88,13 @@ def deaf(topics: str) -> LinkError:
         f"the broker does not let this user listen to {topics}: have its rights corrected there",
         f"máy chủ không cho người dùng này nghe {topics}: nhờ người quản lý máy chủ cấp quyền",
     )
+
+
+def mute(code: Any) -> LinkError:
+    """It does not let this user tell the sites what the centre has."""
+    return LinkError(
+        f"the broker takes no acknowledgement of rows from this user ({code}), so no site ever hears of one: use the "
+        "certificate of a recorder (`diemcau site add NAME --role recorder`)",
+        f"máy chủ không nhận xác nhận của người dùng này ({code}), chứng chỉ này không phải vai trò recorder: dùng "
+        "chứng chỉ tạo bằng `diemcau site add TÊN --role recorder`",
+    )

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from agent.console.store import Store
 
 DATABASE = "sqlite:////var/lib/diemcau/centre.db"
+URLS = f"{DATABASE}, postgresql+psycopg://user@host/name"
+NO_URL = f"URL cơ sở dữ liệu phải có dạng / the database's URL cannot be used, it should look like: {URLS}"
+NO_DRIVER = (
+    "thiếu thư viện psycopg cho PostgreSQL / the driver of PostgreSQL, psycopg, is not installed: "
+    ".venv/bin/pip install -e '.[postgresql]'"
+)
 
 
 @click.command()
@@ -24,8 +30,8 @@ DATABASE = "sqlite:////var/lib/diemcau/centre.db"
 @click.option(
     "--database", default=None, metavar="URL", help=f"Where to write.  [default: the file's, else {DATABASE}]"
 )
-@click.option("--name", default=None, help="This recorder's name; several with different names share the load.  "
-              "[default: the host's]")  # fmt: skip
+@click.option("--name", default=None, help="This recorder's name; several with different names share the load. On "
+              "ports 8883 and 8885 the certificate's or user's name counts.  [default: the host's]")  # fmt: skip
 def record(broker: str | None, centre: str, database: str | None, name: str | None) -> int:
     """Ghi lại lịch sử các điểm cầu / write the history of all sites into the database, until SIGTERM."""
     from agent.console.journal import set_up_logging
@@ -36,6 +42,7 @@ def record(broker: str | None, centre: str, database: str | None, name: str | No
     recorder = Recorder(broker_of(broker, centre), store, f"diemcau-recorder-{name or socket.gethostname()}"[:63])
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: recorder.close())
+    logging.getLogger("diemcau.recorder").info("recording into %s", store.shown)
     try:
         recorder.run()
     finally:
@@ -44,7 +51,7 @@ def record(broker: str | None, centre: str, database: str | None, name: str | No
 
 
 def opened(url: str) -> "Store":
-    """The database, with its tables. Raises StoreError with one sentence, that shows no password."""
+    """The database, with its tables. Raises StoreError: Vietnamese first, English beside, no password."""
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     from agent.console.store import Store
@@ -53,17 +60,17 @@ def opened(url: str) -> "Store":
     try:
         store = Store(url)
     except (ArgumentError, ImportError) as error:
-        raise StoreError(
-            "the database's URL cannot be used: it should look like sqlite:////var/lib/diemcau/centre.db or "
-            f"postgresql+psycopg://user@host/name ({type(error).__name__})"
-        ) from error
+        raise StoreError(NO_DRIVER if getattr(error, "name", None) == "psycopg" else NO_URL) from error
     try:
         if store.file is not None:
             Path(store.file).parent.mkdir(parents=True, exist_ok=True)
         store.start()
     except (SQLAlchemyError, OSError) as error:
         logging.getLogger("diemcau.recorder").debug("database", exc_info=error)
-        raise StoreError(f"the database {store.shown} cannot be opened: {_why(error)}") from error
+        raise StoreError(
+            f"không mở được {store.shown}: kiểm tra máy chủ cơ sở dữ liệu, quyền và chỗ trống / "
+            f"the database {store.shown} cannot be opened: {_why(error)}"
+        ) from error
     return store
 
 

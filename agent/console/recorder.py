@@ -18,12 +18,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from pydantic import Field, ValidationError
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from agent.adapters.broker_trouble import trouble
 from agent.adapters.mqtt_client import back_off_s
+from agent.adapters.twin import SOON_S, Twin
 from agent.console import progress
-from agent.console.recorder_link import UNDER_WAY, Came, Connection
+from agent.console.complaints import of_agent
+from agent.console.recorder_link import UNDER_WAY, Came, ClosedError, Connection
 from agent.console.recorder_told import Memory
 from agent.console.store import Key, Row, Store, unreadable
 from agent.core.contract import (
@@ -54,6 +56,12 @@ TOPICS = ("history/headcount", "history/event")
 ACKS = f"{ROOT}/+/history/ack"
 LOG_EVERY_S = SAY_AGAIN_S = 60.0
 NUL = "\\u0000"  # as JSON has it; PostgreSQL takes none
+# All others are the database's: another disk, a table or a right that somebody gives back, and it takes the same row.
+ROWS_OWN_FAULT = (DataError, IntegrityError, OverflowError, ValueError)
+SAME_NAME = (
+    "một recorder khác đang dùng tên này: cấp cho mỗi recorder một chứng chỉ riêng, hoặc đặt --name khác nhau / "
+    "another recorder has this name: give each its own certificate, or --name (%s)"
+)
 
 _split_topic = lru_cache(maxsize=20_000)(split_topic)  # two topics of each site, again and again
 
@@ -77,6 +85,7 @@ class Recorder:
         self._touched: set[Key] = set()
         self._with_holes: set[Key] = set()
         self._told = Memory()
+        self._twin = Twin("", "")
         self.counts: Counter[str] = Counter()
 
     def close(self) -> None:
@@ -87,27 +96,47 @@ class Recorder:
         """Record until ``close``. What the broker refuses is an error only at the first connection.
 
         Raises:
-            LinkError: The broker will not have us.
+            LinkError: The broker will not have us, or none of our acknowledgements.
         """
-        failures, was_connected = 0, False
+        failures, is_first = 0, True
         while not self._stop.is_set():
-            failures += 1
+            began_s, self._client = time.monotonic(), None
             try:
-                with Connection(self._broker, self._name, self._topics) as client:
-                    failures, was_connected = 0, True
-                    self._client = client
-                    self._serve(client)
-            except (OSError, ValueError, LinkError) as error:
+                with Connection(self._broker, self._name, self._topics) as self._client:
+                    self._serve(self._client)
+            except (OSError, LinkError) as error:
                 told = trouble(error, self._broker)
-                if not was_connected:
+                if is_first and (self._client is None or (error is told and not self._client.is_heard)):
                     raise told from error
-                log.warning("%s", told)
-            finally:
-                self._client = None
-            self._stop.wait(back_off_s(failures))
+                self._ended(error, told, time.monotonic() - began_s)
+            except Exception:  # a bug of ours: without this loop no site hears of a row until somebody comes
+                if is_first and self._client is None:
+                    raise
+                log.exception("the recorder's connection failed; it tries again")
+            # One that broke at once is no success: two recorders with one name throw each other out for ever.
+            lasted = self._client is not None and time.monotonic() - began_s > SOON_S
+            failures, is_first, self._client = 0 if lasted else failures + 1, False, None
+            self._stop.wait(self._twin.back_off_s() if self._twin.is_there else back_off_s(failures))
+
+    def _ended(self, error: Exception, told: LinkError, lasted_s: float) -> None:
+        """Say why there is no connection any more, or (``told``) none that is of use, and who else has our name."""
+        if self._client is None or error is told:
+            log.warning("%s", of_agent(told))
+            return
+        log.warning("mất kết nối với máy chủ / the connection to the broker is lost: %s", error)
+        closed = error if isinstance(error, ClosedError) else None
+        why = self._twin.ended(closed is not None and closed.taken_over, closed is not None, lasted_s)
+        if why is not None and self._twin.is_news(time.monotonic()):
+            log.error(SAME_NAME, why)
 
     def _serve(self, client: Connection) -> None:
-        """Record what comes on this connection. Raises OSError: it is lost."""
+        """Record what comes on this connection.
+
+        Raises:
+            OSError: It is lost.
+            LinkError: The broker does not let us acknowledge.
+        """
+        log.info("connected to the broker at %s:%d", self._broker.host, self._broker.port)
         self._greet()
         acked_s = logged_s = time.monotonic()
         while not self._stop.is_set():
@@ -150,18 +179,18 @@ class Recorder:
                 self._touched.update(self._store.write(rows))
                 self.counts["rows"] += len(rows)
                 return True
-            except OperationalError as error:
-                log.error("the database takes nothing: %s; again in %.0f s", _first_line(error), wait_s)
-                self._stop.wait(wait_s)
-                wait_s = min(DATABASE_WAIT_MAX_S, 2 * wait_s)
-                if self._client is not None:
-                    self._client.rest()
-            except (SQLAlchemyError, OverflowError, ValueError) as error:
+            except ROWS_OWN_FAULT as error:
                 if len(rows) > 1:  # one of them is no row for a database: the others must not wait for it
                     return all(self._write([row]) for row in rows)
                 self.counts["refused"] += 1
                 log.error("a row of %s is refused by the database: %s", rows[0].site, _first_line(error))
                 return True
+            except SQLAlchemyError as error:
+                log.error("the database takes nothing: %s; again in %.0f s", _first_line(error), wait_s)
+                self._stop.wait(wait_s)
+                wait_s = min(DATABASE_WAIT_MAX_S, 2 * wait_s)
+                if self._client is not None:
+                    self._client.rest()
         return False
 
     def _row(self, came: Came, now_s: float) -> Row | None:

@@ -17,17 +17,26 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.adapters.broker_trouble import deaf, refused, silent
+from agent.adapters.broker_trouble import deaf, mute, refused, silent
 from agent.adapters.mqtt_client import CONNECT_TIMEOUT_S, KEEPALIVE_S, MAX_PACKET_BYTES, credentials
 from agent.console import recorder_packets as packets
 from agent.console.recorder_packets import GarbledError, Packet
 from agent.core.identity import BrokerSection
 
-SESSION_EXPIRY_S = 3600
+# Longer than a restart takes; and no longer, because a group's broker goes on giving its share to one that is no more.
+SESSION_EXPIRY_S = 60
 # Receive Maximum: mosquitto sends so much before it hears of one, whatever its own max_inflight_messages says.
 UNDER_WAY = 2000
 FIRST_ANSWER_S = 15.0
 READ_BYTES = 256 * 1024
+
+
+class ClosedError(ConnectionAbortedError):
+    """The broker has ended the connection; ``taken_over``: because somebody else has come with our name."""
+
+    def __init__(self, why: str, taken_over: bool = False) -> None:
+        self.taken_over = taken_over
+        super().__init__(why)
 
 
 class Acknowledges(Protocol):
@@ -50,6 +59,8 @@ class Came(NamedTuple):
 class Connection:
     """One connection, subscribed. A context manager: at its end the broker is told that this was on purpose.
 
+    ``is_heard``: the broker has taken something that we published.
+
     Args:
         broker: Address and credentials.
         name: The client id where the broker does not give one.
@@ -67,6 +78,7 @@ class Connection:
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._numbers = cycle(range(1, 65536))
         self._room, self._keepalive_s = 0, KEEPALIVE_S
+        self.is_heard = False
         found = credentials(broker)
         self._socket = _opened(broker, found.tls)
         self._sent_s = self._heard_s = time.monotonic()
@@ -90,7 +102,12 @@ class Connection:
             self._socket.close()
 
     def receive(self, wait_s: float) -> list[Came]:
-        """What has come; it is waited for so long, and may be nothing. Raises OSError: the connection is lost."""
+        """What has come; it is waited for so long, and may be nothing.
+
+        Raises:
+            OSError: The connection is lost.
+            LinkError: The broker does not let us publish.
+        """
         self._keep_alive()
         if not self._came:  # some may have come before the broker's answer to SUBSCRIBE
             self._read(wait_s)
@@ -165,7 +182,7 @@ class Connection:
                 raise ConnectionAbortedError("it has said nothing for too long") from None
             return
         if not raw:
-            raise ConnectionResetError("it has closed the connection")
+            raise ClosedError("the broker has closed it")
         self._heard_s = time.monotonic()
         self._buffer += raw
         for packet in packets.take(self._buffer, MAX_PACKET_BYTES):
@@ -175,17 +192,23 @@ class Connection:
         if packet.kind == packets.PUBLISH:
             self._came.append(Came(self, *packets.message(packet)))
         elif packet.kind == packets.PUBACK:
-            self._room += 1
+            if (code := packets.reason(packet)) >= packets.FAILED:
+                raise mute(_reason(PacketTypes.PUBACK, code))
+            self._room, self.is_heard = self._room + 1, True
         elif packet.kind in (packets.CONNACK, packets.SUBACK):
             self._answers[packet.kind] = packet
         elif packet.kind == packets.DISCONNECT:
-            raise ConnectionResetError(str(_reason(PacketTypes.DISCONNECT, packets.reason(packet))))
+            code = packets.reason(packet)
+            raise ClosedError(str(_reason(PacketTypes.DISCONNECT, code)), code == packets.TAKEN_OVER)
         elif packet.kind != packets.PINGRESP:
             raise GarbledError(f"a packet of kind {packet.kind}")
 
 
 def _opened(broker: BrokerSection, tls: ssl.SSLContext | None) -> socket.socket:
-    end = socket.create_connection((broker.host, broker.port), CONNECT_TIMEOUT_S)
+    try:
+        end = socket.create_connection((broker.host, broker.port), CONNECT_TIMEOUT_S)
+    except UnicodeError as error:  # a part of the name is too long, or empty
+        raise OSError(str(error)) from error
     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if tls is None:
         return end

@@ -15,6 +15,7 @@ from agent.adapters.broker_trouble import NO_MQTT_5
 CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP, DISCONNECT = 2, 3, 4, 9, 13, 14
 PING, BYE = b"\xc0\0", b"\xe0\0"
 FAILED = 0x80  # reason codes from here on
+TAKEN_OVER = 0x8E
 RECEIVE_MAXIMUM = 65535  # where a broker names none
 PROTOCOL = 5
 OLD_REFUSAL = b"\0\1"  # MQTT 3.1.1, 3.2.2.3: what a broker says that does not know our version
@@ -99,8 +100,9 @@ def granted(packet: Packet) -> list[int]:
 
 
 def reason(packet: Packet) -> int:
-    """Of a DISCONNECT."""
-    return packet.body[0] if packet.body else 0
+    """Of a DISCONNECT or a PUBACK; one that names none means that all is well."""
+    at = 2 if packet.kind == PUBACK else 0
+    return packet.body[at] if len(packet.body) > at else 0
 
 
 def connect(client_id: str, username: str, password: str | None, keepalive_s: int, properties: Properties) -> bytes:

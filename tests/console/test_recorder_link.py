@@ -11,11 +11,11 @@ import pytest
 
 from agent.adapters.mosquitto import ANYBODY, Mosquitto
 from agent.console import recorder_link as module
-from agent.console.recorder_link import UNDER_WAY, Came, Connection
+from agent.console.recorder_link import UNDER_WAY, Came, ClosedError, Connection
 from agent.core.errors import LinkError
 from agent.core.identity import BrokerSection, broker_at
 from tests.adapters.pki import Authority, broker_of
-from tests.conftest import PATIENCE_S
+from tests.conftest import PATIENCE_S, wait_for
 from tests.console.test_recorder import RawSite
 
 TOPICS = ["diemcau/v1/+/history/event"]
@@ -114,6 +114,37 @@ def test_who_is_not_known_and_who_may_not_listen_is_told(tmp_path: Path, mosquit
         with pytest.raises(LinkError, match=r"refuses this user \(Not authorized\)"):
             Connection(broker, "r", TOPICS)
     running.close()
+
+
+def test_who_may_not_acknowledge_is_told(tmp_path: Path, mosquitto_program: str) -> None:
+    (tmp_path / "acl").write_text("topic read diemcau/v1/#\ntopic write diemcau/v1/+/history/event\n")
+    (tmp_path / "acl").chmod(0o600)
+    running = Mosquitto(tmp_path, extra=f"{ANYBODY}\nacl_file {tmp_path}/acl")
+    running.start()
+    with Connection(broker_at(running.url), "r", TOPICS) as connection:
+        connection.publish(TOPIC, b"1")
+        connection.flush()
+        wait_for(lambda: connection.receive(0.1) == [] and connection.is_heard, "what it may")
+        connection.publish("diemcau/v1/nam-sach/history/ack", b"1")
+        connection.flush()
+        with pytest.raises(LinkError, match=r"no acknowledgement .*\(Not authorized\).*recorder") as told:
+            until_it_ends(connection)
+        assert "không phải vai trò recorder" in told.value.vietnamese
+    running.close()
+
+
+def test_a_name_that_somebody_else_takes_is_told_from_a_line_that_breaks(broker: Mosquitto) -> None:
+    first = Connection(broker_at(broker.url), "r", TOPICS)
+    with Connection(broker_at(broker.url), "r", TOPICS), first, pytest.raises(ClosedError):
+        until_it_ends(first)
+    with server(WELCOME + GRANTED + b"\xe0\x01\x8e") as newer, pytest.raises(ClosedError, match="taken over") as told:
+        until_it_ends(Connection(newer, "r", TOPICS))
+    assert told.value.taken_over
+
+
+def test_a_name_that_can_be_none_is_an_error_like_any_other() -> None:
+    with pytest.raises(OSError, match="label"):
+        Connection(broker_at("mqtts://a..b:8883"), "r", TOPICS)
 
 
 def until_it_ends(connection: Connection) -> None:

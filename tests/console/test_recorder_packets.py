@@ -71,4 +71,6 @@ def test_the_brokers_answers() -> None:
     assert packets.welcome(Packet(packets.CONNACK, 0, b"\0\x87\0"), 20) == Welcome(0x87, 65535, 20)
     assert packets.granted(Packet(packets.SUBACK, 0, b"\0\1\0\1\x87\0")) == [1, 0x87, 0]
     assert packets.reason(Packet(packets.DISCONNECT, 0, b"")) == 0
-    assert packets.reason(Packet(packets.DISCONNECT, 0, b"\x8e")) == 0x8E
+    assert packets.reason(Packet(packets.DISCONNECT, 0, b"\x8e")) == packets.TAKEN_OVER
+    assert packets.reason(Packet(packets.PUBACK, 0, b"\0\1")) == 0
+    assert packets.reason(Packet(packets.PUBACK, 0, b"\0\1\x87\0")) == 0x87
