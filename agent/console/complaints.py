@@ -6,7 +6,7 @@ shall see at once whether the typing, a file, the broker or this machine is to b
 
 import click
 
-from agent.core.errors import AgentError, ConfigError, LinkError, RunningError, StoreError
+from agent.core.errors import AgentError, BilingualError, ConfigError, LinkError, RunningError, StoreError
 
 # What site staff and the centre meet. Counting a file and the demo are for who builds and tries this, in English.
 KINDS: tuple[tuple[type[AgentError], str], ...] = (
@@ -26,7 +26,7 @@ def of_use(error: click.UsageError) -> str:
 
 def of_agent(error: AgentError) -> str:
     """An error of ours, which is one English sentence already."""
-    if isinstance(error, LinkError) and error.vietnamese:
+    if isinstance(error, BilingualError) and error.vietnamese:
         return f"{error.vietnamese} / {error}"
     kind = next((words for each, words in KINDS if isinstance(error, each)), None)
     return str(error) if kind is None else f"{kind} / {error}"

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 DATABASE = "sqlite:////var/lib/diemcau/centre.db"
 URLS = f"{DATABASE}, postgresql+psycopg://user@host/name"
-NO_URL = f"URL cơ sở dữ liệu phải có dạng / the database's URL cannot be used, it should look like: {URLS}"
+NO_URL = (
+    f"the database's URL cannot be used, it should look like one of: {URLS}",
+    f"URL của cơ sở dữ liệu phải có dạng: {URLS}",
+)
 NO_DRIVER = (
-    "thiếu thư viện psycopg cho PostgreSQL / the driver of PostgreSQL, psycopg, is not installed: "
-    ".venv/bin/pip install -e '.[postgresql]'"
+    "the driver of PostgreSQL, psycopg, is not installed: .venv/bin/pip install -e '.[postgresql]'",
+    "thiếu thư viện psycopg cho PostgreSQL",
 )
 
 
@@ -60,7 +63,7 @@ def opened(url: str) -> "Store":
     try:
         store = Store(url)
     except (ArgumentError, ImportError) as error:
-        raise StoreError(NO_DRIVER if getattr(error, "name", None) == "psycopg" else NO_URL) from error
+        raise StoreError(*(NO_DRIVER if getattr(error, "name", None) == "psycopg" else NO_URL)) from error
     try:
         if store.file is not None:
             Path(store.file).parent.mkdir(parents=True, exist_ok=True)
@@ -68,8 +71,8 @@ def opened(url: str) -> "Store":
     except (SQLAlchemyError, OSError) as error:
         logging.getLogger("diemcau.recorder").debug("database", exc_info=error)
         raise StoreError(
-            f"không mở được {store.shown}: kiểm tra máy chủ cơ sở dữ liệu, quyền và chỗ trống / "
-            f"the database {store.shown} cannot be opened: {_why(error)}"
+            f"the database {store.shown} cannot be opened: {_why(error)}",
+            f"không mở được {store.shown}: kiểm tra máy chủ cơ sở dữ liệu, quyền và chỗ trống",
         ) from error
     return store
 

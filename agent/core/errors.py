@@ -48,18 +48,19 @@ class RelayError(AgentError):
     """A relay could not be driven or did not read back as driven. For the room: the load's state is unknown."""
 
 
-class LinkError(AgentError):
-    """The broker cannot be used. For the room: nothing, it works without.
-
-    ``vietnamese`` is the same sentence for the centre's staff, where somebody has written one.
-    """
+class BilingualError(AgentError):
+    """``vietnamese`` is the same sentence for the centre's staff, where somebody has written one."""
 
     def __init__(self, sentence: str, vietnamese: str = "") -> None:
         self.vietnamese = vietnamese
         super().__init__(sentence)
 
 
-class StoreError(AgentError):
+class LinkError(BilingualError):
+    """The broker cannot be used. For the room: nothing, it works without."""
+
+
+class StoreError(BilingualError):
     """The centre's database cannot be used."""
 
 
