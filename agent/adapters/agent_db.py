@@ -25,6 +25,7 @@ ATTEMPTS = 5  # at one transaction: on a full disk there are some things that ca
 WAL_MAX_BYTES = 1024 * 1024
 CHECKPOINT_PAGES = 128  # on a full disk the reserve has to hold what a checkpoint adds to the file
 PAGES_MAX = 1 << 30
+DAMAGED_KEPT = 2  # files of up to 64 MB, for who wants to look
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -183,7 +184,12 @@ class AgentDb:
             return any(makes() for makes in makes_room)
         if family in DAMAGED and not self._is_volatile:
             self._db.close()
-            _move_aside(self._path)  # it opens, and what is in it cannot be believed
+            try:
+                _move_aside(self._path)  # it opens, and what is in it cannot be believed
+            except OSError as moving:  # a card that gives back nonsense has often become read-only too
+                log.error("%s cannot be moved aside: %s; going on from memory", self._path, moving)
+                self._go_on_from_memory()
+                return True
             is_there = self._reopened()
             self._begun_anew("disk_damaged", self._db)
             return is_there
@@ -286,12 +292,21 @@ class AgentDb:
 
 
 def _move_aside(path: Path) -> None:
-    """Keep the damaged file and its companions to look at; never over an earlier one."""
-    number = next(n for n in range(1, 10_000) if not path.with_name(f"{path.name}.damaged-{n}").exists())
+    """Keep the damaged file and its companions to look at; never over an earlier one, of which the oldest go."""
+    earlier: dict[int, list[Path]] = {}
+    for part in path.parent.glob(f"{path.name}.damaged-*"):
+        digits = part.name.removeprefix(f"{path.name}.damaged-").partition("-")[0]
+        if digits.isdecimal():
+            earlier.setdefault(int(digits), []).append(part)
+    new = 1 + max(earlier, default=0)
     for companion in ("", "-wal", "-shm"):
         part = path.with_name(path.name + companion)
         if part.exists():
-            part.replace(path.with_name(f"{path.name}.damaged-{number}{companion}"))
+            part.replace(path.with_name(f"{path.name}.damaged-{new}{companion}"))
+    for number in sorted(earlier)[: -(DAMAGED_KEPT - 1)]:
+        for part in earlier[number]:
+            with suppress(OSError):
+                part.unlink()
 
 
 def _connect(path: Path) -> Any:

@@ -31,7 +31,9 @@ class Delivery:
     ``again`` are numbers that are sent before the cursor goes on; ``asked`` is the ``resend_from`` that is being
     followed on this connection, since ``asked_s``. ``heard_s`` is when the centre last made us hope (monotonic
     seconds): it acknowledged, or something was sent though nothing was waiting; ``silences`` how often it has let us
-    wait in vain since. ``probe_s`` is when the next row may ask whether the broker takes rows again; None: it does.
+    wait in vain since; ``was_heard``: it has answered on this connection. ``named_s`` is when what is missing was last
+    looked for. ``probe_s`` is when the next row may ask
+    whether the broker takes rows again; None: it does.
     """
 
     epoch: str
@@ -44,6 +46,8 @@ class Delivery:
     asked_s: float = 0.0
     heard_s: float = 0.0
     silences: int = 0
+    was_heard: bool = False
+    named_s: float = 0.0
     probe_s: float | None = None
 
     @property
@@ -83,9 +87,12 @@ class Turn:
 
 def connected(delivery: Delivery, now_s: float) -> Delivery:
     """A new connection: what the last one had under way may be lost, and is sent again. A centre that was silent before
-    it is not heard yet.
+    it is not heard yet; nor is one that answered nothing of what was sent on the last connection, on a line that never
+    stands for as long as patience lasts. That is one silence however often: the line need not wait an hour for it.
     """
-    return replace(_rewound(delivery, now_s, delivery.silences), probe_s=None)
+    was_silent = delivery.cursor > delivery.upto and not delivery.was_heard
+    silences = max(delivery.silences, int(was_silent))
+    return replace(_rewound(delivery, now_s, silences), probe_s=None, was_heard=False)
 
 
 def not_taken(delivery: Delivery, now_s: float) -> Delivery:
@@ -110,8 +117,12 @@ def is_ahead(delivery: Delivery, ack: HistoryAck) -> bool:
     return ack.epoch == delivery.epoch and ack.upto > delivery.newest
 
 
-def acknowledged(delivery: Delivery, ack: HistoryAck, now_s: float) -> Delivery:
-    """The centre says what it has. Of another epoch, or of rows that are not ours, it says nothing."""
+def acknowledged(delivery: Delivery, ack: HistoryAck, now_s: float, is_stored: bool = False) -> Delivery:
+    """The centre says what it has. Of another epoch, or of rows that are not ours, it says nothing.
+
+    ``is_stored``: the broker had it. A centre that is dead says that at each connection: unless it is news, it is no
+    sign of life.
+    """
     if ack.epoch != delivery.epoch or is_ahead(delivery, ack):
         return delivery
     delivery = _asked(delivery, ack, now_s)
@@ -119,10 +130,14 @@ def acknowledged(delivery: Delivery, ack: HistoryAck, now_s: float) -> Delivery:
         return delivery
     missing = tuple(sorted({seq for seq in ack.missing if seq <= ack.upto}))
     new = [seq for seq in missing if seq not in delivery.missing]
-    is_back = delivery.silences > 0 or delivery.probe_s is not None
+    if not delivery.again and now_s >= delivery.named_s + PATIENCE_S:
+        new = list(missing)  # what was sent for them was lost too: to a reader of the same group who is no more, say
+    named_s = now_s if new else delivery.named_s
+    is_progress = ack.upto > delivery.upto or len(missing) < len(delivery.missing)
+    is_alive = is_progress or not is_stored
+    is_back = is_alive and (delivery.silences > 0 or delivery.probe_s is not None)
     if is_back and delivery.asked is None:  # it had been silent, and what was sent meanwhile may be lost
         delivery = replace(_rewound(delivery, now_s, 0), probe_s=None)
-    is_progress = ack.upto > delivery.upto or len(missing) < len(delivery.missing)
     if is_progress:
         delivery = replace(delivery, heard_s=now_s, silences=0)
     return replace(
@@ -130,6 +145,8 @@ def acknowledged(delivery: Delivery, ack: HistoryAck, now_s: float) -> Delivery:
         upto=ack.upto,
         cursor=max(delivery.cursor, ack.upto) if delivery.asked is None else delivery.cursor,
         missing=missing,
+        named_s=named_s,
+        was_heard=delivery.was_heard or is_alive,
         again=(*(seq for seq in delivery.again if seq in missing or seq > ack.upto), *new),
     )
 
@@ -138,7 +155,7 @@ def settled(delivery: Delivery, upto: int, now_s: float) -> Delivery:
     """All up to ``upto`` is at the broker, which is enough where there is no centre (``acknowledge = "broker"``)."""
     if upto <= delivery.upto:
         return delivery
-    return replace(delivery, upto=upto, heard_s=now_s, silences=0)
+    return replace(delivery, upto=upto, heard_s=now_s, silences=0, was_heard=True)
 
 
 def turn(delivery: Delivery, most: int, unanswered: int, now_s: float) -> tuple[Delivery, Turn]:

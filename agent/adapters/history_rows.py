@@ -4,7 +4,8 @@ whose transaction the caller has opened.
 Rows have numbers of their own instead of SQLite's AUTOINCREMENT, whose table is one more page written with every row.
 Facts beside them: ``epoch`` (the present one; the first is made with the file), ``row.newest`` (written where the
 newest row itself goes), and ``row.thinned`` (how far the present round of thinning has come). ``ack`` has one line for
-each hour in which the centre acknowledged something: what is older than ``keep_days`` there may go. ``epoch`` has one
+each hour in which the centre acknowledged something: what is older than ``keep_days`` there may go; one more is for
+what it acknowledged while nobody knew the time. ``epoch`` has one
 line for each later epoch: the rows above ``after`` are of it.
 """
 
@@ -12,7 +13,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.core.contract import MAX_PAYLOAD_BYTES, HistoryEvent, HistoryHeadcount, HistoryRow, encode
@@ -23,8 +24,11 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS ack (hour INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS epoch (after INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT",
 )
+AT_S = "coalesce(CAST(at_s AS REAL), 0)"
+# Of the kinds that they are, also where a page is damaged: one row that nobody can read must not keep back the others.
+COLUMNS = f"seq, coalesce(CAST(topic AS TEXT), ''), {AT_S}, coalesce(CAST(payload AS TEXT), '')"
 SELECT = (
-    "SELECT seq, topic, at_s, payload, after, name FROM row "
+    f"SELECT {COLUMNS}, after, name FROM row "  # noqa: S608 # the columns above
     "LEFT JOIN epoch ON after = (SELECT max(after) FROM epoch WHERE after < seq)"
 )
 INSERT = "INSERT INTO row (seq, topic, at_s, payload) VALUES (?, ?, ?, ?)"
@@ -34,6 +38,11 @@ TOPICS: dict[type[HistoryRow], str] = {HistoryHeadcount: HEADCOUNT, HistoryEvent
 # nothing else is written.
 THIN_AT_ONCE, DROP_AT_ONCE, RELEASE_AT_ONCE = 500, 500, 500
 HOUR_S = 3600
+UNDATED = 1 << 40  # no hour is as late: nothing goes by it
+# What sending adds to a payload, at most: "prev" with the longest number that SQLite has.
+PREV_BYTES = len('"prev":,') + 19
+# Written by us, as the model writes it, and by nobody else.
+HISTORICAL = '"historical":false'
 ITS_EPOCH = re.compile(r'"epoch":"[^"]*"')  # the first one in a payload: what may hold any text comes after it
 
 
@@ -66,7 +75,19 @@ GapEvent = Callable[[Gap], HistoryEvent]
 def epoch(db: Any) -> str:
     """The present epoch; made where there is none yet."""
     db.execute("INSERT OR IGNORE INTO fact (name, value) VALUES ('epoch', ?)", (str(uuid.uuid4()),))
-    return str(db.execute("SELECT value FROM fact WHERE name = 'epoch'").fetchone()[0])
+    return _epoch(db)
+
+
+def _epoch(db: Any) -> str:
+    row = db.execute("SELECT value FROM fact WHERE name = 'epoch'").fetchone()
+    return "" if row is None else str(row[0])
+
+
+def standing(db: Any) -> tuple[str, int, int]:
+    """Epoch, newest number, and up to where the centre has acknowledged; only read, which a file that somebody else
+    holds allows. The epoch is empty where there was no row yet.
+    """
+    return _epoch(db), newest(db), acknowledged(db)
 
 
 def new_epoch(db: Any, upto: int) -> str:
@@ -106,7 +127,7 @@ def append(db: Any, rows: Iterable[HistoryRow]) -> int:
 def _text(row: HistoryRow) -> str:
     """A row that no broker would take is kept without what makes it so large: it would end every connection."""
     raw = encode(row)
-    if len(raw) > MAX_PAYLOAD_BYTES and isinstance(row, HistoryEvent):
+    if len(raw) > MAX_PAYLOAD_BYTES - PREV_BYTES and isinstance(row, HistoryEvent):
         raw = encode(row.model_copy(update={"detail": {"too_large_bytes": len(raw)}}))
     return raw.decode()
 
@@ -129,6 +150,21 @@ def following(db: Any, after: int, count: int) -> list[StoredRow]:
     return [_stored(row, prev) for row, prev in zip(found, before, strict=False)]
 
 
+def is_whole(row: StoredRow) -> bool:
+    """Whether it can be read as what it was written as: SQLite has no sums over its pages, a damaged one may open."""
+    try:
+        document = json.loads(row.payload)
+    except (ValueError, RecursionError):
+        return False
+    is_ours = isinstance(document, dict) and document.get("seq") == row.seq
+    return is_ours and HISTORICAL in row.payload and row.topic in (HEADCOUNT, EVENT)
+
+
+def instead(row: StoredRow, its_epoch: str, note: HistoryEvent) -> StoredRow:
+    """What is sent in the place of one that is not: the centre waits for its number."""
+    return replace(row, topic=EVENT, payload=_text(note.model_copy(update={"epoch": its_epoch, "seq": row.seq})))
+
+
 def _stored(row: tuple[int, str, float, str, int | None, str | None], prev: int) -> StoredRow:
     seq, topic, at_s, payload, after, its_epoch = row
     if after is None:
@@ -143,16 +179,24 @@ def _before(db: Any, seq: int) -> int:
 
 def oldest_s(db: Any, upto: int) -> float | None:
     """When the oldest row that the centre has not was made (seconds since 1970); None: it has all."""
-    row = db.execute("SELECT at_s FROM row WHERE seq > ? ORDER BY seq LIMIT 1", (upto,)).fetchone()
+    row = db.execute(f"SELECT {AT_S} FROM row WHERE seq > ? ORDER BY seq LIMIT 1", (upto,)).fetchone()  # noqa: S608
     return None if row is None else float(row[0])
 
 
-def acknowledge(db: Any, upto: int, now_s: float) -> None:
-    """Write down what the centre has. ``now_s``: seconds since 1970, or since the boot where the clock is not set."""
+def acknowledge(db: Any, upto: int, now_s: float | None) -> None:
+    """Write down what the centre has. ``now_s``: seconds since 1970; None: nobody knows (see ``date``)."""
     db.execute(
         "INSERT INTO ack (hour, upto) VALUES (?, ?) ON CONFLICT (hour) DO UPDATE SET upto = max(upto, excluded.upto)",
-        (int(now_s // HOUR_S), upto),
+        (UNDATED if now_s is None else int(now_s // HOUR_S), upto),
     )
+
+
+def date(db: Any, now_s: float) -> None:
+    """Now that the time is known: what was acknowledged before counts its days from here."""
+    (upto,) = db.execute("SELECT max(upto) FROM ack WHERE hour = ?", (UNDATED,)).fetchone()
+    if upto is not None:
+        acknowledge(db, upto, now_s)
+        db.execute("DELETE FROM ack WHERE hour = ?", (UNDATED,))
 
 
 def forget(db: Any, before_s: float, upto: int, missing: Sequence[int] = ()) -> int:
@@ -217,7 +261,7 @@ def _thinned(db: Any, upto: int) -> Gap | None:
     """
     for after, least in ((_thinned_to(db), THIN_AT_ONCE), (upto, 0)):
         piece = db.execute(
-            "SELECT seq, topic, at_s, payload FROM row WHERE seq >= "
+            f"SELECT {COLUMNS} FROM row WHERE seq >= "  # noqa: S608
             "(SELECT seq FROM row WHERE seq > ? AND topic = ? ORDER BY seq LIMIT 1) ORDER BY seq LIMIT ?",
             (max(after, upto), HEADCOUNT, THIN_AT_ONCE),
         ).fetchall()

@@ -197,7 +197,7 @@ class MqttLink:
             if why := self._twin.heard(told.raw):
                 self._suspect(why)
         elif self._outbox is not None:
-            self._outbox.heard(told.raw)
+            self._outbox.heard(told.raw, told.is_stored)
 
     def _client(self, number: int) -> mqtt.Client:
         client = new_client(self._site, self._broker)

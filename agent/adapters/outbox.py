@@ -77,8 +77,8 @@ class Outbox:
         self._sent: deque[int] = deque()
         self._passed: set[int] = set()
         self._written_upto = self._lost = 0
-        self._is_new = False
-        self._anew_s = 0.0
+        self._files, self._loaded = 1, 0  # how many there were, and which one ``_delivery`` is of
+        self._anew_s = self._tell_s = 0.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.on_row: Callable[[], None] = lambda: None
@@ -87,8 +87,9 @@ class Outbox:
         """Read how far it is, and begin."""
         if self._thread is not None:
             return
-        self._load()
         self._db.on_rows, self._db.on_new_file, self._db.when_full = self._written, self._new_file, self._pass
+        with self._lock:
+            self._look_for_new_file()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
 
@@ -111,6 +112,8 @@ class Outbox:
         """The next rows to send, at most ``most``. Thread: the link's."""
         with self._lock:
             self._look_for_new_file()
+            if self._is_new:
+                return []
             before, self._delivery = self._delivery, core.tick(self._delivery, time.monotonic())
             if self._delivery.cursor < before.cursor:
                 self._rewind()
@@ -120,8 +123,11 @@ class Outbox:
             self._under_way.extend(row.seq for row in rows)
             return rows
 
-    def heard(self, raw: bytes) -> None:
-        """A message on ``history/ack``. What is none is logged, and changes nothing. Thread: the link's."""
+    def heard(self, raw: bytes, is_stored: bool = False) -> None:
+        """A message on ``history/ack``. What is none is logged, and changes nothing. Thread: the link's.
+
+        ``is_stored``: the broker had it, whether or not the centre is there.
+        """
         try:
             ack = decode(HistoryAck, raw)
         except ValueError as error:
@@ -134,7 +140,7 @@ class Outbox:
                     self._begin_anew(ack)
                 return
             before = self._delivery
-            self._delivery = core.acknowledged(before, ack, time.monotonic())
+            self._delivery = core.acknowledged(before, ack, time.monotonic(), is_stored)
             if self._delivery.cursor < before.cursor:
                 self._rewind()
 
@@ -184,6 +190,7 @@ class Outbox:
         write_s = time.monotonic() + WRITE_DOWN_EVERY_S
         while not self._stop.wait(LOOK_EVERY_S):
             self._guarded(self._db.tend)
+            self._guarded(self._look_again)
             if time.monotonic() >= write_s:
                 write_s = time.monotonic() + WRITE_DOWN_EVERY_S
                 self._guarded(self._write_down)
@@ -208,7 +215,8 @@ class Outbox:
         def job(db: Any) -> int:
             if history_rows.epoch(db) != its_epoch:
                 return 0  # the file began anew meanwhile, and knows nothing of these numbers
-            history_rows.acknowledge(db, upto, self._now_s()[0])
+            now_s, is_synced = self._now_s()
+            history_rows.acknowledge(db, upto, now_s if is_synced else None)
             return upto
 
         self._written_upto = self._db.write(job) or self._written_upto
@@ -219,7 +227,8 @@ class Outbox:
         before_s = now_s - self._reporting.keep_days * 86_400
 
         def job(db: Any) -> bool:
-            return history_rows.forget(db, before_s, self._delivery.free_upto, self._delivery.missing) > 0
+            history_rows.date(db, now_s)
+            return history_rows.forget(db, before_s, self._free_upto, self._delivery.missing) > 0
 
         # A clock in 1970, or in 2036, must not let anything go.
         while is_synced and self._db.write(job) and not self._stop.wait(BREATH_S):
@@ -239,33 +248,68 @@ class Outbox:
         return history_rows.newest(db) if self._pass(db) else 0
 
     def _pass(self, db: Any) -> bool:
-        return history_rows.make_room(db, self._delivery.free_upto, self._told, self._delivery.missing)
+        return history_rows.make_room(db, self._free_upto, self._told, self._delivery.missing)
+
+    @property
+    def _free_upto(self) -> int:
+        """Of a file that is not looked at yet nothing may go: what is known is of the one before."""
+        return 0 if self._is_new else self._delivery.free_upto
 
     def _told(self, gap: Gap) -> HistoryEvent:
         log.warning("rows %d to %d: %d of them are gone: %s", gap.first, gap.last, gap.count, gap.why)
         self._lost += gap.count if gap.why == "outbox_full" else 0
         return self._gap_event(gap)
 
-    def _load(self) -> None:
-        known = self._db.write(
-            lambda db: (history_rows.epoch(db), history_rows.newest(db), history_rows.acknowledged(db))
-        )
-        if known is not None:
-            its_epoch, newest, upto = known
-            self._delivery = Delivery(its_epoch, newest, upto, upto, heard_s=time.monotonic())
-            self._written_upto = upto
-        if (why := self._db.began_anew) is not None:  # how many rows went with the old one nobody knows
-            self._db.began_anew = None
-            self._append([self._told(Gap(0, 0, 0, why))])
+    @property
+    def _is_new(self) -> bool:
+        return self._loaded != self._files
 
-    def _append(self, rows: list[HistoryEvent]) -> None:
-        newest = self._db.write(lambda db: history_rows.append(db, rows))
-        if newest is not None:
-            self._delivery = core.written(self._delivery, newest)
+    def _look_for_new_file(self) -> None:
+        """Looked for until its epoch is known, without which no acknowledgement would be ours."""
+        if self._is_new:
+            self._rewind()
+            self._tell_anew()
+            self._load()
+
+    def _look_again(self) -> None:
+        """What could not be read or told when it began."""
+        with self._lock:
+            was_new = self._is_new
+            self._look_for_new_file()
+            is_told = self._tell_anew()
+        if is_told or (was_new and not self._is_new):
+            self.on_row()
+
+    def _load(self) -> None:
+        number = self._files
+        known = self._db.read(history_rows.standing, None)
+        if known is None:
+            return
+        its_epoch, newest, upto = known
+        self._delivery = Delivery(its_epoch, newest, upto, upto, heard_s=time.monotonic())
+        self._written_upto = upto
+        if its_epoch:
+            self._loaded = number
+
+    def _tell_anew(self) -> bool:
+        """How many rows went with the old file nobody knows. Returns whether it was told just now. What cannot be
+        written waits for the next look: attempts in haste would have the disk given up.
+        """
+        why, now_s = self._db.began_anew, time.monotonic()
+        if why is None or now_s < self._tell_s:
+            return False
+        self._db.began_anew = None
+        note = self._told(Gap(0, 0, 0, why))
+        newest = self._db.write(lambda db: history_rows.append(db, [note]))
+        if newest is None:
+            self._db.began_anew, self._tell_s = self._db.began_anew or why, now_s + LOOK_EVERY_S
+            return False
+        self._delivery = core.written(self._delivery, newest)
+        return True
 
     def _new_file(self) -> None:
         """The database began anew, within a transaction that failed. Thread: any, with the database's lock."""
-        self._is_new = True
+        self._files += 1
 
     def _written(self, newest: int) -> None:
         """The database has new rows. Thread: any."""
@@ -274,12 +318,6 @@ class Outbox:
             # Asked of the file: ``newest`` may be of one that was left meanwhile.
             self._delivery = core.written(self._delivery, self._db.read(history_rows.newest, newest))
         self.on_row()
-
-    def _look_for_new_file(self) -> None:
-        if self._is_new:
-            self._is_new = False
-            self._rewind()
-            self._load()
 
     def _rewind(self) -> None:
         """What was read and not sent, or sent and not passed on, is read again."""
@@ -309,9 +347,11 @@ class Outbox:
         self._read.extend(self._out(row, now_s) for row in (*wanted, *rows))
 
     def _out(self, row: StoredRow, now_s: float) -> OutRow:
+        if not history_rows.is_whole(row):
+            note = self._gap_event(Gap(row.seq, row.seq, 1, "disk_damaged"))
+            row = history_rows.instead(row, self._delivery.epoch, note)
         is_late = "true" if now_s - row.at_s > self._reporting.heartbeat_s else "false"
-        # The field is written by us, as the model writes it, and by nobody else.
-        payload = row.payload.replace('"historical":false', f'"historical":{is_late},"prev":{row.prev}', 1)
+        payload = row.payload.replace(history_rows.HISTORICAL, f'"historical":{is_late},"prev":{row.prev}', 1)
         return OutRow(row.seq, row.topic, payload.encode())
 
     def _begin_anew(self, ack: HistoryAck) -> None:

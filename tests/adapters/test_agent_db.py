@@ -61,6 +61,14 @@ def test_a_second_damaged_file_does_not_replace_the_first(tmp_path: Path) -> Non
     assert [each[:30] for each in kept] == [b"this is no database, number 1t", b"this is no database, number 2t"]
 
 
+def test_of_damaged_files_the_newest_two_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    for number in range(1, 5):
+        path.write_bytes(b"this is no database, number %d" % number * 100)
+        opened(path).close()
+    assert sorted(each.name for each in tmp_path.glob("*.damaged-*")) == ["agent.db.damaged-3", "agent.db.damaged-4"]
+
+
 def test_a_file_that_somebody_else_holds_is_not_moved(tmp_path: Path) -> None:
     path = tmp_path / "agent.db"
     opened(path).close()

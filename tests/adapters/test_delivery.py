@@ -91,6 +91,39 @@ def test_a_silent_centre_is_asked_again_each_time_later() -> None:
     assert state.silences == 0
 
 
+def test_what_is_still_missing_after_a_minute_is_sent_once_more() -> None:
+    """What was sent for it may have gone to a recorder of the same group that is no more."""
+    state, _ = sent(opened(10), now_s=100)
+    state, again = sent(core.acknowledged(state, ack(10, (3, 7)), 101))
+    assert again == [3, 7]
+    state, again = sent(core.acknowledged(state, ack(10, (3, 7)), 101 + PATIENCE_S - 1))
+    assert again == []
+    state, again = sent(core.acknowledged(state, ack(10, (3, 7)), 101 + PATIENCE_S))
+    assert again == [3, 7]
+    assert sent(core.acknowledged(state, ack(10, (3, 7)), 102 + PATIENCE_S))[1] == []
+
+
+def test_what_the_broker_has_stored_of_a_dead_centre_is_no_sign_of_life() -> None:
+    state, _ = sent(opened(10_000, upto=5))
+    state = core.connected(core.tick(state, PATIENCE_S), PATIENCE_S + 1)
+    state = core.acknowledged(state, ack(5), PATIENCE_S + 2, is_stored=True)
+    assert state.silences == 1
+    state, again = sent(state, most=10_000, now_s=PATIENCE_S + 2)
+    assert len(again) == UNHEARD_MAX
+    state = core.acknowledged(state, ack(5), PATIENCE_S + 3)
+    assert state.silences == 0
+
+
+def test_a_line_that_never_stands_for_long_is_a_silence_and_no_more_than_one() -> None:
+    state, first = sent(opened(20_000), most=20_000)
+    assert len(first) == UNANSWERED_MAX
+    for number in range(20):
+        state, again = sent(core.connected(state, 50.0 * number), most=20_000, now_s=50.0 * number)
+        assert (len(again), state.silences) == (UNHEARD_MAX, 1)
+    state = core.acknowledged(state, ack(50), 1001)
+    assert len(sent(state, most=20_000, now_s=1001)[1]) == UNANSWERED_MAX
+
+
 def test_a_centre_that_was_silent_is_sent_a_little_until_it_speaks_also_on_another_connection() -> None:
     state, first = sent(opened(1000))
     assert len(first) == 1000

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -339,3 +340,44 @@ def test_a_damaged_file_is_told_with_the_first_rows_of_the_new_one(box: MakeBox,
     site.close()
     again = box()
     assert again.take() == [1]  # told once, and kept like every row
+
+
+def test_an_agent_that_starts_while_somebody_holds_the_file_delivers_all_the_same(box: MakeBox, tmp_path: Path) -> None:
+    first = box()
+    first.write(6)
+    epoch = first.epoch
+    first.close()
+    holder = sqlite3.connect(tmp_path / "agent.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    again = box()
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert again.take() == [1, 2, 3, 4, 5, 6]
+    again.out.heard(encode(HistoryAck(epoch=epoch, upto=6)))
+    assert again.out.figures().rows == 0
+
+
+def test_a_row_that_its_page_has_spoilt_is_told_in_its_place_and_keeps_back_no_other(box: MakeBox) -> None:
+    made = box()
+    made.write(3)
+    made.db.write(lambda db: db.execute("UPDATE row SET payload = substr(payload, 1, 40) || '    ' WHERE seq = 2"))
+    rows = [json.loads(row.raw) for row in made.out.take(10)]
+    assert [row["seq"] for row in rows] == [1, 2, 3]
+    assert (rows[1]["kind"], rows[1]["detail"]["why"], rows[1]["epoch"]) == ("outbox.gap", "disk_damaged", made.epoch)
+    assert rows[1]["prev"] == 1
+
+
+def test_days_begin_when_the_time_is_known(box: MakeBox) -> None:
+    """A box without a clock starts in 1970: what the centre acknowledges then is not fifty years old a minute later."""
+    made = box(now_s=100.0, keep_days=30)
+    made.synced = False
+    made.write(3)
+    made.take()
+    made.ack(3)
+    made.out._write_down()
+    made.now_s, made.synced = AT.timestamp(), True
+    made.out._forget()
+    assert len(made.db.read(lambda db: history_rows.following(db, 0, 10), [])) == 3
+    made.now_s += 32 * 86_400
+    made.out._forget()
+    assert made.db.read(lambda db: history_rows.following(db, 0, 10), []) == []

