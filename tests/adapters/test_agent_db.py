@@ -382,3 +382,16 @@ def test_a_reader_that_holds_the_log_is_told_once_and_nobody_waits_for_it(
         assert log_file.stat().st_size == 0
         caplog.clear()
     db.close()
+
+
+def test_a_damaged_file_that_cannot_be_moved_aside_costs_the_memory_not_the_agent(tmp_path: Path) -> None:
+    """As on a card that has become read-only: here it is the longer name that no file may have."""
+    path = tmp_path / ("x" * 243 + ".db")
+    db = opened(path)
+    assert db.keep(Keep(tuple(event() for _ in range(100))))
+    damage(path)
+    assert rows(db) == []
+    assert (db.is_volatile, db.began_anew) == (True, "disk_failed")
+    assert db.keep(Keep((event(),)))
+    assert [row.seq for row in rows(db)] == [1]
+    db.close()

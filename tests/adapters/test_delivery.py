@@ -136,6 +136,18 @@ def test_a_centre_that_was_silent_is_sent_a_little_until_it_speaks_also_on_anoth
     assert sent(state, now_s=80)[1] == list(range(51, 1001))
 
 
+def test_what_the_broker_has_stored_is_a_sign_of_life_where_it_is_news() -> None:
+    state, _ = sent(opened(1000))
+    state = core.connected(core.tick(state, PATIENCE_S), 70)
+    assert len(sent(core.acknowledged(state, ack(50), 70, is_stored=True), now_s=70)[1]) == 950
+
+
+def test_an_outage_of_the_line_under_a_centre_that_answers_is_no_silence() -> None:
+    state, _ = sent(opened(1000), 500)
+    state, _ = sent(core.acknowledged(state, ack(100), 1), 500)
+    assert len(sent(core.connected(state, 20))[1]) == 900
+
+
 def test_where_nothing_waits_patience_does_not_run_out() -> None:
     state = opened(0)
     assert core.deadline_s(state) is None

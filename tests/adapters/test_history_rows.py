@@ -89,6 +89,15 @@ def test_what_is_too_large_for_a_broker_is_kept_without_what_makes_it_so(db: Any
     assert json.loads(row.payload)["detail"]["too_large_bytes"] > 2 * MAX_PAYLOAD_BYTES
 
 
+def test_what_is_kept_whole_is_within_the_limit_also_with_what_sending_adds(db: Any) -> None:
+    history_rows.append(db, [event({"text": ""})])
+    (row,) = history_rows.following(db, 0, 1)
+    most = MAX_PAYLOAD_BYTES - len(row.payload) - history_rows.PREV_BYTES
+    history_rows.append(db, [event({"text": "x" * (most + more)}) for more in (0, 1)])
+    _, whole, cut = history_rows.following(db, 0, 3)
+    assert (len(whole.payload), len(cut.payload) < 1000) == (MAX_PAYLOAD_BYTES - history_rows.PREV_BYTES, True)
+
+
 def test_what_the_centre_has_is_kept_for_its_days_and_then_goes(db: Any) -> None:
     history_rows.append(db, [event()] * 30)
     for day in range(3):

@@ -381,3 +381,48 @@ def test_days_begin_when_the_time_is_known(box: MakeBox) -> None:
     made.now_s += 32 * 86_400
     made.out._forget()
     assert made.db.read(lambda db: history_rows.following(db, 0, 10), []) == []
+
+
+def test_a_new_file_that_cannot_be_read_is_looked_at_again(box: MakeBox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "LOOK_EVERY_S", 0.02)
+    site = box()
+    site.write(5)
+    woken = threading.Event()
+    site.out.on_row = woken.set
+    assert site.db.write(lambda db: bool(db.execute("ALTER TABLE ack RENAME TO gone")))
+    site.db.on_new_file()
+    assert (site.take(), woken.is_set()) == ([], False)
+    assert site.db.write(lambda db: bool(db.execute("ALTER TABLE gone RENAME TO ack")))
+    assert woken.wait(10)
+    assert site.take() == [1, 2, 3, 4, 5]
+    site.ack(5)
+    assert site.out.figures().rows == 0
+
+
+def test_of_a_new_file_nothing_goes_by_what_the_centre_had_of_the_one_before(box: MakeBox) -> None:
+    site = box()
+    site.write(3)
+    site.take()
+    site.ack(3)
+    site.db.on_new_file()  # within a transaction that goes on
+    assert site.out._free_upto == 0
+    site.take()
+    assert site.out._free_upto == 0  # the file has not been told what the centre has
+    site.ack(3)
+    assert site.out._free_upto == 3
+
+
+def test_that_a_file_is_new_is_told_later_where_it_cannot_be_written_now(
+    box: MakeBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LOOK_EVERY_S", 0.02)
+    site = box()
+    site.write(2)
+    with sqlite3.connect(tmp_path / "agent.db", isolation_level=None) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        site.db.began_anew = "disk_damaged"
+        site.db.on_new_file()
+        assert site.take() == [1, 2]
+        holder.execute("ROLLBACK")
+    holder.close()
+    wait_for(lambda: site.take() == [3], "the row that says so")

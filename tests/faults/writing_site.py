@@ -1,12 +1,14 @@
 """A process with a site's outbox and link that does nothing but write rows, and says which are on disk: to be killed.
 
-``python -m tests.faults.writing_site STATE URL ACKNOWLEDGE``: each line that it prints is a number that was committed.
+``python -m tests.faults.writing_site STATE URL ACKNOWLEDGE``: the first line that it prints is ``up``, before it opens
+anything; each one after is the newest number that was committed, and the marks of the rows up to it.
 What is acknowledged is written down often, so that a life does not send all of the one before again.
 """
 
 import random
 import sys
 import time
+import uuid
 from pathlib import Path
 
 from agent.adapters import outbox as outbox_module
@@ -22,22 +24,26 @@ from tests.adapters.test_mqtt_link import lost
 
 def main(state: str, url: str, acknowledge: str) -> None:
     """Write until killed."""
+    print("up", flush=True)
     db = AgentDb(Path(state) / "agent.db")
     db.start()
     outbox_module.LOOK_EVERY_S = outbox_module.WRITE_DOWN_EVERY_S = 0.1
     outbox = Outbox(db, ReportingSection.model_validate({"acknowledge": acknowledge}), gap_event)
     outbox.start()
 
+    marks: list[str] = []
+
     def told(newest: int) -> None:
         before(newest)
-        print(newest, flush=True)
+        print(newest, *marks, flush=True)
 
     before, db.on_rows = db.on_rows, told
     MqttLink(
         BrokerSection(url=url), "nam-sach", db.next_connection, lost, (), lambda event: None, outbox=outbox
     ).start()
     while True:
-        db.keep(Keep(tuple(event() for _ in range(random.randint(1, 5))), {"power": f'"{time.time()}"'}))
+        marks[:] = [uuid.uuid4().hex for _ in range(random.randint(1, 5))]
+        db.keep(Keep(tuple(event({"mark": mark}) for mark in marks), {"power": f'"{time.time()}"'}))
         time.sleep(random.uniform(0, 0.02))
 
 
