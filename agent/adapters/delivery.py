@@ -32,8 +32,7 @@ class Delivery:
     followed on this connection, since ``asked_s``. ``heard_s`` is when the centre last made us hope (monotonic
     seconds): it acknowledged, or something was sent though nothing was waiting; ``silences`` how often it has let us
     wait in vain since; ``was_heard``: it has answered on this connection. ``named_s`` is when what is missing was last
-    looked for. ``probe_s`` is when the next row may ask
-    whether the broker takes rows again; None: it does.
+    looked for. ``probe_s`` is when the next row may ask whether the broker takes rows again; None: it does.
     """
 
     epoch: str
