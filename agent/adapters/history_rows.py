@@ -5,8 +5,8 @@ Rows have numbers of their own instead of SQLite's AUTOINCREMENT, whose table is
 Facts beside them: ``epoch`` (the present one; the first is made with the file), ``row.newest`` (written where the
 newest row itself goes), and ``row.thinned`` (how far the present round of thinning has come). ``ack`` has one line for
 each hour in which the centre acknowledged something: what is older than ``keep_days`` there may go; one more is for
-what it acknowledged while nobody knew the time. ``epoch`` has one
-line for each later epoch: the rows above ``after`` are of it.
+what it acknowledged while nobody knew the time. ``epoch`` has one line for each later epoch: the rows above ``after``
+are of it.
 """
 
 import json

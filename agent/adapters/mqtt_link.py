@@ -23,7 +23,7 @@ from agent.adapters.connection import GOODBYE_S, Connection, End, Goodbye, Note,
 from agent.adapters.mqtt_client import KEEPALIVE_S, back_off_s, connect_properties, new_client, will_properties
 from agent.adapters.outbox import Outbox
 from agent.adapters.outgoing import Letter, Letters, Slot
-from agent.adapters.twin import Twin
+from agent.adapters.twin import SOON_S, Twin
 from agent.core.contract import MAX_PAYLOAD_BYTES, ROOT, Payload, encode, topic
 from agent.core.errors import LinkError
 from agent.core.events import DuplicateSeen, LinkDown, LinkUp
@@ -33,7 +33,6 @@ from agent.core.ports import Inbox
 log = logging.getLogger("diemcau.link")
 
 WILL_DELAY_S = 15
-STEADY_S = 10.0  # a connection that lasted so long was one
 
 
 class MqttLink:
@@ -136,7 +135,7 @@ class MqttLink:
             if self._stop.is_set():
                 return
             # One that broke at once is no success: two boxes with one identity throw each other out for ever.
-            lasted = end.accepted and lasted_s > STEADY_S
+            lasted = end.accepted and lasted_s > SOON_S
             failures = 0 if lasted else failures + 1
             reason = end.reason or "the broker closed the connection"
             if end.accepted or reason != said or failures % 30 == 0:  # an outage of a day is not a day of log lines
