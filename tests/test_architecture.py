@@ -16,6 +16,8 @@ ROOMS = {
     "agent.bootstrap": "bootstrap",
     "agent.eye_bootstrap": "bootstrap",
     "agent.hardware_bootstrap": "bootstrap",
+    "agent.room_parts": "bootstrap",
+    "agent.speaking": "bootstrap",
     "agent.doctor": "bootstrap",
     "agent.runtime": "runtime",
     "agent.core": "core",
@@ -36,6 +38,7 @@ MAY_IMPORT = {
 }
 # What the core offers to those who touch things: never a machine.
 FOR_ADAPTERS = {"commands", "config", "contract", "errors", "events", "identity", "ports", "parse"}
+FOR_ADAPTERS |= {"config_choice", "config_document", "config_messages"}
 CORE_LIBRARIES = {"pydantic"}
 # Standard library modules that touch nothing: no clock, no file, no thread, no chance.
 CORE_STANDARD = {
@@ -45,6 +48,7 @@ CORE_STANDARD = {
     "datetime",
     "difflib",
     "functools",
+    "hashlib",
     "ipaddress",
     "json",
     "math",

@@ -7,10 +7,13 @@ thing anew holds it for unavailable until its next word.
 
 from agent.core import home_assistant
 from agent.core.commands import Announce, Command
+from agent.core.config import RoomConfig
 from agent.core.events import Event, LinkDown, LinkUp, MessageReceived
 from agent.core.reports import Self
 
 WITHIN_S = 30.0
+# After another config, so that what is gone is heard of first: a newer word on a topic replaces one that waits.
+AFTER_CONFIG_S = 2.0
 
 
 def next_s(announce_s: float | None, event: Event, now_s: float, self: Self) -> float | None:
@@ -36,6 +39,14 @@ def spread_s(session: str) -> float:
     for letter in session:
         number = (number * 257 + ord(letter)) % 1_000_003
     return number * 7919 % round(WITHIN_S * 1000) / 1000
+
+
+def removed(former: RoomConfig, self: Self) -> list[Command]:
+    """Have a home automation forget what another config had and this one has not; before the new announcement."""
+    gone = home_assistant.removal(self, former)
+    return (
+        [] if gone is None else [Announce(home_assistant.topic(self.site), home_assistant.encode(gone), retain=False)]
+    )
 
 
 def due(announce_s: float | None, now_s: float, self: Self) -> list[Command]:

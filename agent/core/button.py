@@ -165,3 +165,8 @@ def _refused(finger: Finger, reason: str, sentence: str, now_s: float) -> Touch:
         )
         after = Refusals(0, now_s)
     return Touch(replace(finger, refusals={**finger.refusals, reason: after}), None, remarks)
+
+
+def let_go(finger: Finger) -> Finger:
+    """Another button, or this one anew: whether it is down is seen once it comes up."""
+    return replace(finger, is_down=False, hold_counts=False, tap_retries=False, tap_says=False)

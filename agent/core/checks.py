@@ -41,12 +41,13 @@ class CheckState:
 class Checks:
     """All checks by name.
 
-    ``keyboards`` are cameras and microphones that no check speaks of and that say that they are keyboards too; None
-    while nobody has looked at the bus.
+    ``devices`` is what was on the bus when somebody looked last. ``keyboards`` are cameras and microphones that no
+    check speaks of and that say that they are keyboards too. Both None while nobody has looked.
     """
 
     by_name: dict[str, CheckState] = field(default_factory=dict)
     keyboards: tuple[UsbDevice, ...] | None = None
+    devices: tuple[UsbDevice, ...] | None = None
 
     def is_ok(self, name: str, since_s: float = 0.0) -> bool:
         """True when the check is ok now, and not only was so before ``since_s``."""
@@ -64,13 +65,25 @@ def handle(checks: Checks, event: Event, now_s: float, config: RoomConfig, power
         case UsbChanged(devices=devices):
             there = assigned(config.checks, devices)
             found = {name: _present(device) for name, device in there.items()}
-            checks = replace(checks, keyboards=_keyboards(devices, there.values()))
-        case Probed(check=name, ok=ok, reason=reason) if config.check(name):
+            checks = replace(checks, devices=devices, keyboards=_keyboards(devices, there.values()))
+        case Probed(check=name, ok=ok, reason=reason, address=address):
+            section = config.check(name)
+            if section is None or address not in (None, section.address):
+                return checks
             found = {name: CheckState("ok" if ok else "failed", reason)}
         case _:
             return checks
     seen = {name: _since(checks.of(name), state, now_s, power_goes) for name, state in found.items()}
     return replace(checks, by_name={**checks.by_name, **seen})
+
+
+def reconfigured(checks: Checks, before: RoomConfig, now_s: float, config: RoomConfig) -> Checks:
+    """The checks with another config: what one that changed has said is forgotten, and the bus is looked through anew.
+    Pure.
+    """
+    same = {check.name for check in config.checks if check == before.check(check.name)}
+    checks = replace(checks, by_name={name: state for name, state in checks.by_name.items() if name in same})
+    return checks if checks.devices is None else handle(checks, UsbChanged(checks.devices), now_s, config)
 
 
 def power_is_back(checks: Checks) -> Checks:

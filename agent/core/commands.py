@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from agent.core.events import Recount, Settled
 
 if TYPE_CHECKING:
+    from agent.core.config import RoomConfig
     from agent.core.contract import HistoryRow, Payload  # 14 MB of models, which the eye has no use for
 
 LedPattern = Literal[
@@ -69,10 +70,11 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Say on a topic of somebody else's what this site is, retained: ``raw`` is the payload as it goes out."""
+    """Say on a topic of somebody else's what this site is: ``raw`` is the payload as it goes out."""
 
     full_topic: str
     raw: bytes
+    retain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,33 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class StageCandidate:
+    """Write the message of an update to disk before anything acts on it. Answered by ``CandidateStaged``."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyConfig:
+    """Have the room's parts run with this config; what is the same is not touched. Answered by ``ConfigApplied``."""
+
+    config: "RoomConfig"
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteCandidate:
+    """Make this document the last good config, keep the one before it, and let go of the candidate. Answered by
+    ``CandidatePromoted``; ordered once more of what is the last good one already, it only lets go."""
+
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardCandidate:
+    """Set the candidate aside, to be looked at. Answered by ``CandidateDiscarded``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Restart:
     """End this agent in order, and have it begin anew. No relay moves for it."""
 
@@ -150,6 +179,10 @@ Command = (
     | NoteEvent
     | Keep
     | ReadHealth
+    | StageCandidate
+    | ApplyConfig
+    | PromoteCandidate
+    | DiscardCandidate
     | Restart
     | Log
 )

@@ -4,7 +4,7 @@ A document is first read by the models (types, ranges, unknown keys) and then lo
 a proof that names no check); both kinds of problem come back together: nobody mends a file one error at a time.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -26,8 +26,8 @@ class SiteSection(Section):
     """Who this is, for people. The id that the broker knows stands in the identity file."""
 
     name: str = Field(default="", max_length=200)
-    path: tuple[str, ...] = Field(default=(), max_length=8)
-    timezone: str = "Asia/Ho_Chi_Minh"
+    path: tuple[Annotated[str, Field(max_length=200)], ...] = Field(default=(), max_length=8)
+    timezone: str = Field(default="Asia/Ho_Chi_Minh", max_length=64)
     language: Literal["vi", "en"] = "vi"
 
 

@@ -8,9 +8,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from agent.core.config import Polygon
+from agent.core.config_messages import ConfigConfirm as ConfigConfirm
+from agent.core.config_messages import ConfigDesired as ConfigDesired
+from agent.core.config_messages import ConfigProblem as ConfigProblem
+from agent.core.config_messages import ConfigReported as ConfigReported
+from agent.core.config_messages import ConfigRunning as ConfigRunning
 from agent.core.identity import is_site_id
 from agent.core.wire import MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES
 from agent.core.wire import Document
+from agent.core.wire import FromSite as FromSite
 from agent.core.wire import Moment as Moment
 from agent.core.wire import Payload as Payload
 from agent.core.wire import compact as compact
@@ -52,14 +58,6 @@ Outline = Annotated[Polygon, AfterValidator(_in_frame)]
 People = Annotated[int, Field(ge=0, le=PEOPLE_MAX)]
 
 
-class FromSite(Payload):
-    """What every message from a site carries."""
-
-    at: Moment
-    session: str = Field(max_length=36)
-    clock: Literal["synced", "unsynced"]
-
-
 class Status(FromSite):
     """Topic ``status``, and as ``lost`` the will."""
 
@@ -81,6 +79,7 @@ class About(FromSite):
     python: str = ""
     detector: str | None = None
     model_sha256: str | None = None
+    config_schema_digest: str | None = None
 
 
 class Power(FromSite):
@@ -383,6 +382,10 @@ MODELS: dict[str, type[Payload]] = {
     "conference": Conference,
     "command": CommandMessage,
     "command/result": CommandResult,
+    "config/desired": ConfigDesired,
+    "config/confirm": ConfigConfirm,
+    "config/reported": ConfigReported,
+    "config/running": ConfigRunning,
 }
 
 

@@ -66,12 +66,30 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundConfig:
+    """What the state folder held of room configs when the agent started.
+
+    ``document`` is what runs, as it was written, and ``source`` where that came from: ``kept`` is a config that has run
+    here before (``room.json``, or one of the ten before it), ``file`` the room file of the very first start.
+    ``candidate`` is the message of an update that was on trial when the agent ended, None: there was none; ``highest``
+    the highest revision of those that were set aside.
+    """
+
+    document: dict[str, Any] = field(default_factory=dict)
+    source: Literal["kept", "file", "built_in"] = "built_in"
+    candidate: str | None = None
+    highest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The parts are open. ``loads`` is what the relays read back; ``problems`` is what is wrong with the files.
 
     ``held`` are the loads whose lines were held while the agent was away: they are as it left them. ``alive_s`` is when
     the loop of the run before last went round in this boot (None: not known), ``watchdog_s`` the patience of whoever
     watches it (None: nobody).
+
+    ``found`` is what there was of room configs.
     """
 
     loads: dict[str, LoadState]
@@ -80,6 +98,7 @@ class Started:
     held: frozenset[str] = frozenset()
     alive_s: float | None = None
     watchdog_s: float | None = None
+    found: FoundConfig = FoundConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +177,12 @@ class UsbChanged:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """A network check was made."""
+    """A network check was made. ``address`` is where: the check of that name may look elsewhere by now."""
 
     check: str
     ok: bool
     reason: str | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +334,60 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigOffered:
+    """Somebody on this box wants another room config: ``raw`` as on ``config/desired``; its revision is given here."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigConfirmed:
+    """Somebody on this box says that the update with this id is to stay."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateStaged:
+    """The candidate is on disk, or could not be written."""
+
+    is_on_disk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigApplied:
+    """The room's parts run with the config that was ordered last.
+
+    ``failed`` are parts that it changed and that could not be had (``power.button``, a load's name). ``loads`` is what
+    the lines of the loads read, where these changed; None: they are the ones that they were.
+    """
+
+    failed: tuple[str, ...] = ()
+    loads: dict[str, LoadState] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CandidatePromoted:
+    """The candidate is the last good config, or could not be made that."""
+
+    is_on_disk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateDiscarded:
+    """The candidate is set aside, to be looked at, or could not be."""
+
+    is_on_disk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTaken:
+    """The broker acknowledged what was published on ``config/reported``: ``raw`` as it went out."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HealthRead:
     """The box's own figures. None: not known. A key that is not there does not apply to this box."""
 
@@ -345,5 +419,12 @@ Event = (
     | MessageReceived
     | ResultKept
     | Kept
+    | ConfigOffered
+    | ConfigConfirmed
+    | CandidateStaged
+    | ConfigApplied
+    | CandidatePromoted
+    | CandidateDiscarded
+    | ReportTaken
     | HealthRead
 )

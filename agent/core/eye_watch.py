@@ -35,8 +35,8 @@ BUSY_AGAIN_S = 60.0
 class EyeWatch:
     """Where the eye stands. ``watch`` numbers the orders: what an earlier process still sends is not believed.
 
-    ``look_s`` is how long the last look took, and ``last`` what its frame said about the eye's work (without faces);
-    None before the first one.
+    ``asked`` is the newest order; with another config it is given anew. ``look_s`` is how long the last look took, and
+    ``last`` what its frame said about the eye's work (without faces); None before the first one.
     """
 
     watch: int = 0
@@ -50,6 +50,7 @@ class EyeWatch:
     model_sha256: str | None = None
     look_s: float | None = None
     last: FrameSeen | None = None
+    asked: WatchCamera | None = None
 
     @property
     def deadline_s(self) -> float | None:
@@ -88,6 +89,8 @@ def handle(
         return _turn_to(eye, node, now_s, config, is_loose, is_busy)
     if node is None:
         return Outcome(eye, [])
+    if eye.asked is not None and eye.asked != _order(eye, eye.asked.watch, config) and not is_busy:
+        return _start(replace(eye, failures=0), now_s, config)
     if eye.running:
         return _heard(eye, event, now_s)
     if eye.retry_s is not None and now_s >= eye.retry_s:
@@ -108,10 +111,10 @@ def _turn_to(
     return _start(eye, now_s, config)
 
 
-def _start(eye: EyeWatch, now_s: float, config: RoomConfig) -> Outcome:
+def _order(eye: EyeWatch, watch: int, config: RoomConfig) -> WatchCamera:
     camera, headcount = config.camera, config.headcount
-    order = WatchCamera(
-        watch=eye.watch + 1,
+    return WatchCamera(
+        watch=watch,
         node=eye.node or "",
         width=camera.width,
         height=camera.height,
@@ -120,9 +123,12 @@ def _start(eye: EyeWatch, now_s: float, config: RoomConfig) -> Outcome:
         interval_s=headcount.interval_s,
         cpu_share=headcount.cpu_share,
     )
-    eye = replace(
-        eye, watch=order.watch, running=True, started_s=now_s, heard_s=now_s, retry_s=None, look_s=None, last=None
-    )
+
+
+def _start(eye: EyeWatch, now_s: float, config: RoomConfig) -> Outcome:
+    order = _order(eye, eye.watch + 1, config)
+    eye = replace(eye, watch=order.watch, asked=order, running=True, started_s=now_s, heard_s=now_s)
+    eye = replace(eye, retry_s=None, look_s=None, last=None)
     return Outcome(eye, [order], "starting")
 
 

@@ -152,6 +152,12 @@ def add_frame(estimator: Estimator, frame: FrameSeen, config: HeadcountSection) 
     return _looked(estimator, counted, frame.captured_s, config)
 
 
+def anew(estimator: Estimator) -> Estimator:
+    """With other zones or another threshold what was seen before counts no more."""
+    is_counting = estimator.trouble is None
+    return Estimator(anew="settings_changed") if is_counting else Estimator(trouble=estimator.trouble)
+
+
 def fail(estimator: Estimator, reason: str) -> Estimator:
     """The count ends with its camera. Who sits where is kept for when it is back, but not over the room's end."""
     if reason in FORGETS:

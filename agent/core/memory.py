@@ -4,19 +4,25 @@ A text that cannot be read is as good as none: an older or newer version wrote i
 must start all the same.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from agent.core.config_resume import ConfigMemory
 from agent.core.contract import Conference, decode, encode
 from agent.core.events import RoomState
 from agent.core.power import By, Order, Power
 from agent.core.restarts import Run
 
 POWER, CONFERENCE, SCHEDULED, RUN, RESTARTS = "power", "conference", "scheduled", "run", "restarts"
+CONFIG = "config"
 NOTHING = "null"
 T = TypeVar("T")
+# Making one takes milliseconds, and facts are looked at after every event.
+_adapter: Callable[[Any], TypeAdapter[Any]] = lru_cache(TypeAdapter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +80,18 @@ def restarts_of(facts: dict[str, str]) -> dict[str, int]:
     return _read(dict[str, int], facts.get(RESTARTS)) or {}
 
 
-def text_of(value: PowerMemory | Conference | Run | tuple[str, ...] | dict[str, int] | None) -> str:
+def config_of(facts: dict[str, str]) -> ConfigMemory:
+    """What was settled of the room's config."""
+    return _read(ConfigMemory, facts.get(CONFIG)) or ConfigMemory()
+
+
+def text_of(value: PowerMemory | Conference | Run | ConfigMemory | tuple[str, ...] | dict[str, int] | None) -> str:
     """The JSON text of a fact."""
     if not value:
         return NOTHING
     if isinstance(value, Conference):
         return encode(value).decode()
-    return TypeAdapter[Any](type(value)).dump_json(value).decode()
+    return _adapter(type(value)).dump_json(value).decode()
 
 
 def power_of(facts: dict[str, str]) -> PowerMemory | None:
@@ -106,6 +117,7 @@ def _read(kind: type[T], text: str | None) -> T | None:
     if text in (None, NOTHING):
         return None
     try:
-        return TypeAdapter(kind).validate_json(text)
+        read: T = _adapter(kind).validate_json(text)
+        return read
     except ValidationError:
         return None

@@ -6,7 +6,7 @@ Nothing here orders anything but lines for the journal and the history.
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from agent.core import actions, home_assistant, keeping, memory, restarts
+from agent.core import actions, config_update, home_assistant, keeping, memory, restarts
 from agent.core.commands import Command, Log, NoteEvent
 from agent.core.contract import Conference, decode, split_topic
 from agent.core.events import (
@@ -54,6 +54,8 @@ def handle(room: "Room", event: Event, now: Now, self: Self) -> "Result":
         case HealthRead(figures=figures):
             return replace(room, health=figures), []
         case MessageReceived(topic=home_assistant.STATUS_TOPIC):
+            return room, []
+        case MessageReceived(topic=topic) if config_update.is_ours(topic, self.site):
             return room, []
         case MessageReceived(topic=topic) if not actions.is_command(topic, self.site):
             return _message(room, event, now, self.site)

@@ -89,8 +89,8 @@ class Link(Part, Protocol):
         """Make ``payload`` the latest value of this site's ``topic``; while the broker is away it is dropped,
         since the core says everything again at ``LinkUp``. Thread: any; returns at once."""
 
-    def announce(self, full_topic: str, raw: bytes) -> None:
-        """Say something retained on a whole topic that is not this site's. Thread: any; returns at once."""
+    def announce(self, full_topic: str, raw: bytes, retain: bool = True) -> None:
+        """Say something on a whole topic that is not this site's. Thread: any; returns at once."""
 
     def send(self, topic: str, payload: Payload, expiry_s: int) -> None:
         """Say something once on this site's ``topic``, not retained. Several wait behind each other, also while the

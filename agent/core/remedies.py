@@ -173,6 +173,18 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
         "Không có tệp định danh này: xin trung tâm tệp của điểm cầu này, hoặc chỉ đúng tệp bằng --config.",
         "There is no such identity file: get this site's own from the centre, or name the right one with --config.",
     ),
+    ("box.running", "other_file"): (
+        "Tệp này mới chỉ được thử, dịch vụ chạy với tệp khác: chép vào chỗ đó rồi sudo systemctl restart diemcau-agent "
+        "(rơ-le giữ nguyên).",
+        "This file was only tried, the service runs with another one: put it there, then sudo systemctl restart "
+        "diemcau-agent (no relay moves).",
+    ),
+    ("box.running", "not_taken"): (
+        "Tệp đã đổi sau khi dịch vụ chạy, dịch vụ vẫn dùng bản cũ: xem các mục trên đã tốt chưa rồi mới sudo systemctl "
+        "restart diemcau-agent (rơ-le giữ nguyên).",
+        "The file was changed after the service had started, which still runs with the old one: once all of the above "
+        "is ok, sudo systemctl restart diemcau-agent (no relay moves).",
+    ),
     ("box.room", "broken"): (
         "Sửa hết các chỗ này; đến lúc đó hộp chạy cấu hình khác thay thế.",
         "Mend all of these; until then another config stands in for it.",

@@ -37,7 +37,9 @@ EXPIRY_BEATS = 3
 # A count that is wrong may stand for five seconds, and what is late is not gone.
 STALE_LEAST_S, STALE_FRAMES = 4.8, 2.4
 JUST_AFTER_S = 0.01
-NEVER_EXPIRE = {"status", "about"}
+NEVER_EXPIRE = {"status", "about", "config/reported", "config/running"}
+# Not said at a heartbeat: the box's figures are said when they have been read, and a whole config is long.
+NOT_AT_BEAT = {"health", "config/running"}
 # Fields that make a headcount worth saying before the next heartbeat; the others ride along.
 HEADCOUNT_NEWS = {"value", "state", "reason", "summoned", "rate", "conference", "detector"}
 HEADCOUNT_NEWS |= {"human", "record", "set_aside"}
@@ -45,7 +47,9 @@ HEADCOUNT_NEWS |= {"human", "record", "set_aside"}
 
 @dataclass(frozen=True, slots=True)
 class Self:
-    """What does not change while the agent runs. ``session`` is a UUID per start, ``boot_id`` the kernel's."""
+    """What does not change while the agent runs, but for the config. ``session`` is a UUID per start, ``boot_id`` the
+    kernel's; ``reserved_pins`` are those that something else on this box uses, and what.
+    """
 
     site: str
     session: str
@@ -57,6 +61,8 @@ class Self:
     serial: str | None = None
     config_revision: int | None = None  # of a config that was pushed; a file has none
     stands_in: bool = False  # no loads are known, because the room's own config cannot be used
+    reserved_pins: dict[int, str] = field(default_factory=dict)
+    config_schema_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,7 @@ def due(
     beat = now_s >= reports.beat_s
     heartbeat_s = self.config.reporting.heartbeat_s
     news = {name: _news(name, payload) for name, payload in live.items()}
-    # Not the box's figures: they are asked for at every heartbeat, and said when they have been read.
-    again = {name for name in live if (beat or all_again) and name != "health"}
+    again = {name for name in live if (beat and name not in NOT_AT_BEAT) or (all_again and name != "health")}
     chosen = [name for name in live if name in again or news[name] != reports.said.get(name)]
     publications: list[Command] = [
         Publish(name, live[name], expiry_s=None if name in NEVER_EXPIRE else round(EXPIRY_BEATS * heartbeat_s))
@@ -108,6 +113,9 @@ def status(now: Now, self: Self, state: Literal["running", "stopped", "lost"], c
 def about(now: Now, self: Self, eye: EyeWatch) -> About:
     """Topic ``about``."""
     site = self.config.site
+    schema: dict[str, Any] = {}
+    if self.config_schema_digest is not None:
+        schema["config_schema_digest"] = self.config_schema_digest
     return About(
         **common(now, self),
         name=site.name or self.site,
@@ -119,6 +127,7 @@ def about(now: Now, self: Self, eye: EyeWatch) -> About:
         python=self.python,
         detector=eye.detector,
         model_sha256=eye.model_sha256,
+        **schema,
     )
 
 

@@ -13,9 +13,13 @@ from typing import Literal
 from agent.core import (
     actions,
     announcing,
+    button,
     cameras,
     checks,
     checkup,
+    config_reports,
+    config_resume,
+    config_update,
     eye_watch,
     headcount,
     keeping,
@@ -33,8 +37,10 @@ from agent.core.checks import Checks
 from agent.core.checkup import Facts
 from agent.core.commanding import Commanding
 from agent.core.commands import Command, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed
+from agent.core.config_state import ConfigUpdate, View, configured
 from agent.core.contract import Conference, FromSite, Headcount, HistoryRow
 from agent.core.events import (
+    ConfigApplied,
     Event,
     FrameSeen,
     HealthRead,
@@ -66,8 +72,8 @@ class Room:
     ``off_s`` is when the room went off, None where it is not or nobody saw it. ``watched`` is the check of the camera
     that counts, ``busy`` are those that another program has, ``blind`` those that give no picture, ``held`` those that
     come and go and until when each is held back; ``scheduled`` are the conferences that the schedule has brought the
-    room up for; ``window`` is the history's open one; ``keeper`` is what the disk knows; ``told`` the power as the
-    history knows it.
+    room up for; ``window`` is the history's open one; ``keeper`` is what the disk knows; ``update`` is all about
+    the config and ``update_kept`` the text that is kept of it; ``told`` the power as the history knows it.
     """
 
     power: Power = Power()
@@ -98,6 +104,8 @@ class Room:
     announce_s: float | None = None
     window: Window | None = None
     keeper: Keeper = Keeper()
+    update: ConfigUpdate = ConfigUpdate()
+    update_kept: tuple[ConfigUpdate, str] | None = None
     told: tuple[object, ...] = ()
     reports: Reports = Reports()
     led: ShowLed | None = None
@@ -113,7 +121,7 @@ def handle(room: Room, event: Event, now: Now, self: Self) -> Result:
         room: The state before.
         event: What happened.
         now: When it is handled.
-        self: What does not change while the agent runs.
+        self: This box and the config that the agent began with; which one runs now the room knows.
 
     Returns:
         The state after, and what is to be done, in order.
@@ -126,7 +134,9 @@ def handle(room: Room, event: Event, now: Now, self: Self) -> Result:
 
 def act(room: Room, event: Event, now: Now, self: Self) -> Result:
     """The machines' half: relays first. ``NoteEvent`` among the commands are for ``tell``. Pure; arguments as above."""
-    room, remarks = noting.handle(room, event, now, self)
+    room, remarks = noting.handle(room, event, now, configured(self, room.update))
+    room, changes = _configure(room, event, now, self)
+    self = configured(self, room.update)
     if room.identify_until_s is not None and now.mono_s >= room.identify_until_s:
         room = replace(room, identify_until_s=None)
     asked = actions.handle(room, event, now, self)
@@ -134,20 +144,23 @@ def act(room: Room, event: Event, now: Now, self: Self) -> Result:
     room, finals = (room, []) if self.stands_in else actions.conclude(room, now, self)
     room, looks = _count(room, event, now, self)
     room = replace(room, say_all=asked.say_all, wake_s=schedule.wake_s(room.conference, now))
-    return room, [*moves, *remarks, *looks, *asked.commands, *finals]
+    update, next_ = config_update.proceed(room.update, View(now, self, room.power, room.readiness))
+    return replace(room, update=update), [*moves, *remarks, *looks, *asked.commands, *finals, *changes, *next_]
 
 
 def tell(room: Room, event: Event, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
     """The views' half: lamp, disk, topics. ``notes`` are what ``act`` wants to have in the history. Pure."""
+    self = configured(self, room.update)
     count = reports.headcount_payload(now, self, room.estimator, room.eye, room.conference, room.recounts)
     room = replace(room, stale_s=reports.stale_at_s(self.config, room.estimator, room.eye, now.mono_s))
     room, moved = _check(room, count.reason, now, self)
+    room, proofs = _prove(room, now, self)
     room, shows = _show(room)
     room, rows = _write(room, count, now, self)
     room, keeps = _keep(room, now, self, [*notes, *moved], rows)
     room, announces = _announce(room, event, now, self)
     room, says = _say(room, event, count, now, self)
-    return room, [*shows, *announces, *says, *keeps]
+    return room, [*shows, *announces, *says, *keeps, *proofs]
 
 
 def deadline_s(room: Room) -> float:
@@ -164,9 +177,39 @@ def deadline_s(room: Room) -> float:
         room.announce_s,
         room.readiness.deadline_s,
         room.reports.beat_s,
+        room.update.deadline_s,
         *room.held.values(),
     )
     return min(at for at in wanted if at is not None)
+
+
+def _configure(room: Room, event: Event, now: Now, self: Self) -> Result:
+    """The config's step; with another config that runs, what the other machines have to know of it."""
+    before = configured(self, room.update)
+    update, orders = config_update.handle(room.update, event, View(now, before, room.power, room.readiness))
+    room = replace(room, update=update)
+    after = configured(self, update)
+    if after.config is before.config:
+        return room, orders
+    seen = checks.reconfigured(room.checks, before.config, now.mono_s, after.config)
+    machine, moves = room.power, list[Command]()
+    if isinstance(event, ConfigApplied) and event.loads is not None:
+        machine, moves = power.reconfigured(machine, event.loads, now.mono_s, after.config.power)
+    if before.config.power.button != after.config.power.button:
+        machine = replace(machine, finger=button.let_go(machine.finger))
+    counter = room.estimator if before.config.headcount == after.config.headcount else headcount.anew(room.estimator)
+    room = replace(room, checks=seen, power=machine, estimator=counter, announce_s=_announced_s(room, now))
+    return room, [*orders, *moves, *announcing.removed(before.config, after)]
+
+
+def _announced_s(room: Room, now: Now) -> float | None:
+    return now.mono_s + announcing.AFTER_CONFIG_S if room.update.is_linked else room.announce_s
+
+
+def _prove(room: Room, now: Now, self: Self) -> Result:
+    """Whether the room is worse with a config that is on trial."""
+    update, orders = config_update.proved(room.update, View(now, self, room.power, room.readiness))
+    return replace(room, update=update), orders
 
 
 def _look(room: Room, event: Event, now: Now, self: Self) -> Room:
@@ -319,6 +362,7 @@ def _live(room: Room, count: Headcount, now: Now, self: Self) -> dict[str, FromS
         "headcount": count,
         "readiness": reports.readiness(now, self, room.readiness),
     }
+    live |= config_reports.live(room.update, now, self)
     if room.health:
         live["health"] = reports.health(now, self, room.health, room.power.finger, room.restarts)
     return live
@@ -339,6 +383,9 @@ def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent], rows: list[H
     """What is new for the disk: facts that changed, and rows of the history."""
     facts = {memory.CONFERENCE: memory.text_of(room.conference), memory.SCHEDULED: memory.text_of(room.scheduled)}
     facts |= {memory.RUN: memory.text_of(room.run), memory.RESTARTS: memory.text_of(room.restarts)}
+    if room.update_kept is None or room.update_kept[0] is not room.update:
+        room = replace(room, update_kept=(room.update, memory.text_of(config_resume.kept(room.update))))
+    facts[memory.CONFIG] = room.update_kept[1] if room.update_kept is not None else memory.NOTHING
     told, changed = room.told, list[NoteEvent]()
     if not self.stands_in:  # a stand-in for the room's own config says nothing about the room's power
         kept = memory.of(room.power, self.boot_id)

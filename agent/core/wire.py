@@ -7,7 +7,7 @@ know.
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     ValidationError,
     ValidationInfo,
@@ -61,6 +62,14 @@ class Payload(BaseModel):
     """Base of every payload: frozen, strict, unknown fields ignored by readers."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False, populate_by_name=True)
+
+
+class FromSite(Payload):
+    """What every message from a site carries."""
+
+    at: Moment
+    session: str = Field(max_length=36)
+    clock: Literal["synced", "unsynced"]
 
 
 P = TypeVar("P", bound=Payload)

@@ -255,7 +255,6 @@ def test_a_conference_gives_summoned_and_rate_and_clearing_takes_them_away() -> 
         message(summoned=-1),
         message(ends_at="soon"),
         message(name="command"),
-        message(name="config/desired"),
         message(site="nam-sach"),
         message(site="nam-sach", raw=b""),
         MessageReceived("somebody/else", b"{}", retain=False),
@@ -304,7 +303,7 @@ def test_there_is_no_status_before_a_connection_has_a_number(event: Event) -> No
     rig.start()
     rig.wait(31)
     rig.do(event)
-    assert set(rig.said) == {"about", "power", "headcount", "readiness", "health"}
+    assert set(rig.said) == {"about", "power", "headcount", "readiness", "health", "config/reported", "config/running"}
 
 
 def test_the_figures_of_the_box_are_said_once_for_every_time_they_are_read() -> None:
@@ -325,7 +324,7 @@ def test_a_heartbeat_says_everything_again_and_reads_the_box() -> None:
         assert topic not in rig.said
     commands = rig.wait(0.001)
     assert ReadHealth() in commands
-    assert set(rig.said) == {"status", "about", "power", "headcount", "readiness", "health"}
+    assert set(rig.said) == {"status", "about", "power", "headcount", "readiness", "health", "config/reported"}
     assert {name: rig.said["health"][name] for name in FIGURES} == FIGURES
     assert rig.room.reports.beat_s == beat_s + 30
 
@@ -337,7 +336,8 @@ def test_a_link_that_comes_up_is_told_everything_with_status_first() -> None:
     commands = rig.do(LinkUp(17))
     assert topics(commands)[0] == "status"
     assert rig.said["status"]["connection"] == 17
-    assert set(rig.said) == {"status", "about", "power", "headcount", "readiness", "health"}
+    config = {"config/reported", "config/running"}
+    assert set(rig.said) == {"status", "about", "power", "headcount", "readiness", "health", *config}
     assert all(each.retain for each in only(Publish, commands))
 
 

@@ -1,8 +1,10 @@
 """What comes by way of the broker: each payload by itself, and everything of ours that takes messages in."""
 
 import functools
+import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from io import StringIO
 
@@ -35,9 +37,10 @@ from agent.core.contract import (
     decode,
     encode,
 )
-from agent.core.events import MessageReceived
+from agent.core.events import ConfigOffered, MessageReceived
 from agent.core.home_assistant import STATUS_TOPIC
 from agent.core.identity import broker_at
+from tests.core.config_bed import ConfigRig
 from tests.core.rig import Rig
 from tests.fuzz import seeds
 
@@ -74,6 +77,21 @@ def agent(raw: bytes) -> None:
     rig.wait(1.0)
     rig.do(MessageReceived(f"{SITE}/command", _report(), retain=False, expiry_s=30, received_s=rig.now_s))
     assert (rig.sent[-1]["id"], rig.sent[-1]["state"]) == ("good", "done")
+
+
+def pushed(raw: bytes) -> None:
+    """A pushed config, whole and inside a message that is good; afterwards a good one is still taken."""
+    rig = ConfigRig()
+    rig.begin()
+    rig.raw(raw)
+    rig.raw(raw, "config/confirm")
+    rig.do(ConfigOffered(raw))
+    with suppress(ValueError, RecursionError):
+        rig.push(json.loads(raw), 7)
+    rig.wait(200)
+    rig.is_consistent()
+    rig.push({}, 2**53 - 1, confirm_within_s=0)
+    assert rig.report[0] in ("applied", "applying", "rejected", "rolled_back")
 
 
 @functools.cache
@@ -182,6 +200,7 @@ _SHOWN = seeds.dumped(*(seeds.PAYLOADS[name] for name in (*FIELDS, "command/resu
 MESSAGES: tuple[tuple[str, Callable[[bytes], object], tuple[bytes, ...], bool], ...] = (
     *((f"payload:{name}", _payload(name), seeds.dumped(seeds.PAYLOADS[name]), False) for name in MODELS),
     ("agent", agent, seeds.dumped(seeds.COMMAND, seeds.PAYLOADS["conference"]), True),
+    ("pushed-config", pushed, seeds.dumped(seeds.CONFIG, seeds.CONFIG["config"]), True),
     ("acknowledgement", acknowledgement, seeds.dumped(seeds.PAYLOADS["history/ack"], seeds.PAYLOADS["status"]), False),
     ("recorder", recorder, tuple(raw for raw in _EVERY if b'"epoch"' in raw), False),
     ("centre-screen", centre_screen, _SHOWN, True),

@@ -22,6 +22,26 @@ AIM: dict[str, Any] = {
 }  # fmt: skip
 COMMAND: dict[str, Any] = {"id": "c-1", "action": "recount", "args": {"people": 50}, "issued_by": "an", "issued_at": AT}
 
+_ROOM: dict[str, Any] = {
+    "site": {"name": "Chí Linh", "language": "vi"},
+    "power": {
+        "button": {"pin": 17},
+        "loads": [{"name": "codec", "pin": 5, "proof": "codec-answers"}, {"name": "lamp", "pin": 6}],
+    },
+    "checks": [
+        {"name": "codec-answers", "kind": "tcp", "address": "192.168.1.20:5060"},
+        {"name": "camera-main", "kind": "usb-camera", "usb": "046d:085e"},
+    ],
+    "camera": {"check": "camera-main"},
+    "headcount": {"exclude": [[[0.7, 0.0], [1.0, 0.0], [1.0, 0.3]]]},
+    "reporting": {"history_s": 60},
+}
+CONFIG: dict[str, Any] = {
+    "id": "push-1", "revision": 1, "base_revision": 0, "issued_by": "nam", "issued_at": AT, "confirm_within_s": 60,
+    "config": _ROOM,
+}  # fmt: skip
+DIGEST = "0" * 64
+
 # By topic name.
 PAYLOADS: dict[str, dict[str, Any]] = {
     "status": {**COMMON, "state": "running", "connection": 3, "boot_id": "b-1", "version": "0.1.0"},
@@ -43,7 +63,26 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     },
     "command": COMMAND,
     "command/result": {**COMMON, "id": "c-1", "state": "done", "reason": None, "result": AIM},
+    "config/desired": CONFIG,
+    "config/confirm": {"id": "push-1"},
+    "config/reported": {
+        **COMMON, "id": "push-1", "revision": 1, "digest": DIGEST, "state": "rejected", "reason": "invalid",
+        "errors": [{"path": "site.nmae", "message": "this key does not exist", "suggestion": "did you mean name?"}],
+        "effective_digest": DIGEST, "checks_worse": ["camera-main"],
+    },
+    "config/running": {
+        **COMMON, "id": None, "revision": None, "digest": DIGEST, "effective_digest": DIGEST, "source": "file",
+        "issued_by": None, "config": _ROOM,
+    },
 }  # fmt: skip
+
+
+# What a good document is spoilt with: in the place of any value, and beside the keys that it has.
+ODD = [
+    None, True, False, [], {}, "", "a", -1, 0, 10**400, -(10**400), 1e308, 5e-324, [[[]]], {"": {}}, [None] * 3,
+    float("nan"), float("inf"), "\ud800", "\0", "\x1b[31m", "é" * 300,
+    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z",
+]  # fmt: skip
 
 
 def dumped(*documents: Any) -> tuple[bytes, ...]:
@@ -51,20 +90,6 @@ def dumped(*documents: Any) -> tuple[bytes, ...]:
     return tuple(json.dumps(document, ensure_ascii=False).encode() for document in documents)
 
 
-_ROOM: dict[str, Any] = {
-    "site": {"name": "Chí Linh", "language": "vi"},
-    "power": {
-        "button": {"pin": 17},
-        "loads": [{"name": "codec", "pin": 5, "proof": "codec-answers"}, {"name": "lamp", "pin": 6}],
-    },
-    "checks": [
-        {"name": "codec-answers", "kind": "tcp", "address": "192.168.1.20:5060"},
-        {"name": "camera-main", "kind": "usb-camera", "usb": "046d:085e"},
-    ],
-    "camera": {"check": "camera-main"},
-    "headcount": {"exclude": [[[0.7, 0.0], [1.0, 0.0], [1.0, 0.3]]]},
-    "reporting": {"history_s": 60},
-}
 ROOM_JSON = dumped(_ROOM, {})
 ROOM_TOML = (
     b"""[power]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.rig import examples
+from tests.fuzz.seeds import ODD
 from tests.fuzz.targets import TARGETS, Target
 
 LONE = "\\ud800"
@@ -28,12 +29,6 @@ BAD = {
     "text": b'"a"',
     "number": b"1" * 5000,
 }
-# What a good document is spoilt with: in the place of any value, and beside the keys that it has.
-ODD = [
-    None, True, False, [], {}, "", "a", -1, 0, 10**400, -(10**400), 1e308, 5e-324, [[[]]], {"": {}}, [None] * 3,
-    float("nan"), float("inf"), "\ud800", "\0", "\x1b[31m", "é" * 300,
-    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z",
-]  # fmt: skip
 MOST_OF_SLOW = 50  # of each document; the others are for run.py
 NAMES = pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
 

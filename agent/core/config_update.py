@@ -1,0 +1,266 @@
+"""How a room's config changes: a candidate is tried, and goes back unless somebody confirms that the room is fine.
+
+::
+
+     offered ──► rejected (all problems at once)
+        │
+        ▼                 not now: deferred
+     waiting ◄──────────────────────────────── a load is on and wiring changes, relays walk, another is on trial
+        │ StageCandidate: on disk before anything acts
+        ▼
+     staging ──► applying ── ApplyConfig ──► trial ── confirm ──► promoting ── PromoteCandidate ──► applied
+                    │ a part is not to be had   │ time over, worse, broker lost       │ not stored
+                    ▼                           ▼                                     ▼
+                 reverting ── DiscardCandidate, then ApplyConfig(the last good one) ──► rolled back
+
+A start that finds a candidate begins with the last good config and reports ``restarted``, so a config that crashes or
+hangs the agent is tried once. What was settled once is never tried again: a retained message comes at each connect. The
+time of a trial is in ``config_trial.py``, what is told of all this in ``config_reports.py``. Pure.
+"""
+
+from dataclasses import replace
+
+from agent.core import config_offer, config_resume, config_trial, memory
+from agent.core.commands import ApplyConfig, Command, DiscardCandidate, Log, PromoteCandidate, StageCandidate
+from agent.core.config import PowerSection
+from agent.core.config_messages import ConfigConfirm, ConfigReported
+from agent.core.config_reports import said_again
+from agent.core.config_state import ConfigUpdate, Result, View, as_running, named, report_of, settled
+from agent.core.config_trial import Trial
+from agent.core.contract import split_topic
+from agent.core.events import (
+    CandidatePromoted,
+    CandidateStaged,
+    ConfigApplied,
+    ConfigConfirmed,
+    ConfigOffered,
+    Event,
+    LinkDown,
+    LinkUp,
+    MessageReceived,
+    ReportTaken,
+    Started,
+)
+from agent.core.power import Power
+from agent.core.wire import MAX_PAYLOAD_BYTES, decode, encode
+
+# What runs is told too, with more around it; and a document may be longer as we write its numbers.
+LEFT_BYTES = 1024
+DESIRED, CONFIRM = "config/desired", "config/confirm"
+
+
+def is_ours(topic: str, site: str) -> bool:
+    """Whether a message on this topic is about this site's config."""
+    return split_topic(topic) in ((site, DESIRED), (site, CONFIRM))
+
+
+def handle(update: ConfigUpdate, event: Event, view: View) -> Result:
+    """One step, before the other machines take theirs. Pure.
+
+    Args:
+        update: The state before.
+        event: What happened.
+        view: The moment, this box with the config that runs, and how the room stood before this event.
+    """
+    if update.running is None and not isinstance(event, Started):
+        return update, []
+    update, orders = _step(update, event, view)
+    update, more = _on_time(update, view)
+    return update, [*orders, *more]
+
+
+def _step(update: ConfigUpdate, event: Event, view: View) -> Result:
+    match event:
+        case Started():
+            return config_resume.begin(event, memory.config_of(event.memory.facts), view)
+        case MessageReceived() if is_ours(event.topic, view.self.site):
+            return _told(update, event, view)
+        case ConfigOffered(raw=raw):
+            return config_offer.offered(update, raw, view, is_local=True)
+        case ConfigConfirmed(id=id_):
+            return _confirmed(update, id_)
+        case LinkUp() | LinkDown() | ReportTaken():
+            return _of_link(update, event, view)
+        case CandidateStaged(is_on_disk=is_on_disk) if update.phase == "staging":
+            return _staged(update, is_on_disk, view)
+        case ConfigApplied(failed=failed) if update.phase == "applying":
+            return _applied(update, failed, view)
+        case ConfigApplied(failed=failed) if update.phase == "reverting":
+            return _reverted(update, failed, view)
+        case CandidatePromoted(is_on_disk=is_on_disk) if update.phase == "promoting":
+            return _promoted(update, is_on_disk, view)
+    return update, []
+
+
+def _told(update: ConfigUpdate, message: MessageReceived, view: View) -> Result:
+    if message.topic.endswith(DESIRED):
+        return config_offer.offered(update, message.payload, view, is_local=False)
+    if message.retain:
+        return update, [Log("warning", "config: a confirmation with the retain flag is none")]
+    try:
+        return _confirmed(update, decode(ConfigConfirm, message.payload).id)
+    except ValueError as error:
+        return update, [Log("warning", f"config: a confirmation cannot be read: {error}")]
+
+
+def proceed(update: ConfigUpdate, view: View) -> Result:
+    """Begin with what waits, as soon as it may be, once the other machines have taken their step. Pure."""
+    if update.phase == "reverting" and not update.is_ordered:
+        return _go_back(update, view)
+    waiting = update.waiting
+    if waiting is None or update.running is None:
+        return update, []
+    if update.phase != "resting":
+        return update, []
+    if config_offer.is_stale(waiting.desired, update):
+        return config_offer.rejected(
+            replace(update, waiting=None), report_of(waiting, "rejected", "stale_base"), waiting, view
+        )
+    why = _why_not_now(view.power, update.running.config.power, waiting.config.power)
+    if why is not None:
+        return replace(update, report=report_of(waiting, "deferred", why)), []
+    text = encode(waiting.desired)
+    if len(text) > MAX_PAYLOAD_BYTES - LEFT_BYTES:
+        gone = report_of(waiting, "rejected", "too_large")
+        return config_offer.rejected(replace(update, waiting=None), gone, waiting, view)
+    return replace(update, phase="staging", candidate=waiting, waiting=None), [StageCandidate(text.decode())]
+
+
+def proved(update: ConfigUpdate, view: View) -> Result:
+    """Look at the checks with the config on trial, once they are known for this step. Pure."""
+    trial = update.trial
+    if update.phase != "trial" or trial is None:
+        return update, []
+    worse = config_trial.worse(trial.baseline, view.readiness, view.power.state)
+    if worse != trial.worse or worse != update.report.checks_worse:
+        update = replace(update, trial=replace(trial, worse=worse), report=replace(update.report, checks_worse=worse))
+    if trial.needs_person or worse is None or not trial.is_reached:
+        return update, []
+    return _promote(update) if not worse else _revert(update, "checks_worse")
+
+
+def _staged(update: ConfigUpdate, is_on_disk: bool, view: View) -> Result:
+    candidate = update.candidate
+    if candidate is None:
+        return update, []
+    if not is_on_disk:
+        # Nothing was tried, so it is not settled: a disk that can be written again takes it at the next connect.
+        report = report_of(candidate, "rejected", "not_stored")
+        return replace(update, phase="resting", candidate=None, report=report), [Log("error", "config: not stored")]
+    trial = config_trial.before(view.readiness, view.power.state)
+    update = replace(update, phase="applying", trial=trial, report=report_of(candidate, "applying"))
+    return update, [Log("info", f"config: {named(candidate)}: trying it"), ApplyConfig(candidate.config)]
+
+
+def _applied(update: ConfigUpdate, failed: tuple[str, ...], view: View) -> Result:
+    candidate, trial = update.candidate, update.trial
+    if candidate is None or trial is None:
+        return update, []
+    update = replace(update, good=update.running, running=as_running(candidate))
+    if failed:
+        return _revert(update, f"part_failed: {', '.join(failed)}")
+    within_s = candidate.desired.confirm_within_s
+    trial = config_trial.begin(within_s, trial.baseline, view.now, candidate.is_local, update.is_linked)
+    report = report_of(candidate, "pending_confirm" if trial.needs_person else "applying")
+    return replace(update, phase="trial", trial=trial, report=report), []
+
+
+def _confirmed(update: ConfigUpdate, id_: str) -> Result:
+    if update.phase == "trial" and update.candidate is not None and update.candidate.desired.id == id_:
+        return _promote(update)
+    if update.phase not in ("resting", "promoting") or update.report.id != id_:
+        return update, [Log("warning", f"config: {id_} is confirmed, and is not on trial")]
+    return update, []
+
+
+def _promote(update: ConfigUpdate) -> Result:
+    document = update.candidate.desired.config if update.candidate is not None else {}
+    return replace(update, phase="promoting"), [PromoteCandidate(document)]
+
+
+def _promoted(update: ConfigUpdate, is_on_disk: bool, view: View) -> Result:
+    candidate = update.candidate
+    if not is_on_disk or candidate is None:
+        return _revert(update, "not_stored")  # it would be gone with the next start
+    before = update.good
+    update = replace(update, phase="resting", candidate=None, good=None, trial=None)
+    return settled(update, report_of(candidate, "applied"), candidate, view, before)
+
+
+def _revert(update: ConfigUpdate, why: str) -> Result:
+    """First the disk: whatever happens from here on, the next start is with the last good config."""
+    said = Log("warning", f"config: going back: {why}")
+    return replace(update, phase="reverting", why=why, is_ordered=False), [said, DiscardCandidate()]
+
+
+def _go_back(update: ConfigUpdate, view: View) -> Result:
+    candidate, running, good = update.candidate, update.running, update.good
+    if candidate is None or running is None or good is None:
+        return update, []
+    why = _why_not_now(view.power, running.config.power, good.config.power)
+    if why is not None:
+        # Somebody has switched the room on with the new wiring meanwhile: its lines are not let go of under it.
+        return replace(update, report=report_of(candidate, "deferred", f"going_back: {why}")), []
+    return replace(update, is_ordered=True), [ApplyConfig(good.config)]
+
+
+def _reverted(update: ConfigUpdate, failed: tuple[str, ...], view: View) -> Result:
+    candidate, tried, good = update.candidate, update.running, update.good
+    if candidate is None or good is None:
+        return update, []
+    said: list[Command] = [Log("error", f"config: back, but without {', '.join(failed)}")] if failed else []
+    update = replace(update, phase="resting", running=good, good=None, candidate=None, trial=None)
+    worse = update.report.checks_worse
+    report = replace(report_of(candidate, "rolled_back", update.why), checks_worse=worse)
+    update, orders = settled(update, report, candidate, view, tried)
+    return update, [*said, *orders]
+
+
+def _of_link(update: ConfigUpdate, event: LinkUp | LinkDown | ReportTaken, view: View) -> Result:
+    trial, now_s = update.trial, view.now.mono_s
+    if isinstance(event, LinkUp | LinkDown):
+        update = replace(update, is_linked=isinstance(event, LinkUp))
+    if trial is None or update.phase != "trial":
+        return update, []
+    match event:
+        case LinkUp():
+            return replace(update, trial=config_trial.link_up(trial, now_s)), []
+        case LinkDown():
+            return replace(update, trial=config_trial.link_down(trial, now_s)), []
+        case ReportTaken(raw=raw):
+            return _report_taken(update, trial, raw)
+
+
+def _report_taken(update: ConfigUpdate, trial: Trial, raw: bytes) -> Result:
+    report = decode(ConfigReported, raw)  # our own words
+    if (report.id, report.state) != (update.report.id, update.report.state):
+        return update, []
+    trial, is_last = config_trial.report_taken(trial, report.at)
+    update = replace(update, trial=trial)
+    return _revert(update, "not_confirmed") if is_last else (update, [])
+
+
+def _on_time(update: ConfigUpdate, view: View) -> Result:
+    if update.phase != "trial" or update.trial is None:
+        return update, []
+    match config_trial.verdict(update.trial, view.now.mono_s):
+        case "go_on":
+            return update, []
+        case "call":
+            update = replace(update, trial=config_trial.called(update.trial, view.now))
+            return update, [said_again(update.report, update, view.now, view.self, is_kept=True)]
+        case why:
+            return _revert(update, why)
+
+
+def _why_not_now(power: Power, before: PowerSection, after: PowerSection) -> str | None:
+    """Why the parts may not be changed now: the contract's word; None: they may."""
+    if power.state in ("starting", "stopping") or power.single is not None:
+        return "switching"
+    is_same = _wiring(before) == _wiring(after)
+    return None if is_same or "on" not in power.loads.values() else "room_on"
+
+
+def _wiring(power: PowerSection) -> object:
+    loads = [(load.name, load.pin, load.active_high) for load in power.loads]
+    return power.button.pin, power.led.pin, loads
