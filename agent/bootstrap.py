@@ -14,67 +14,62 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent import __version__
 from agent.adapters.again import Again
 from agent.adapters.agent_db import AgentDb
 from agent.adapters.alive import Alive, alive_file
 from agent.adapters.certificate_watch import CertificateWatch
-from agent.adapters.config_store import Loaded, load_identity, load_room
+from agent.adapters.config_store import Loaded, in_safety, load_identity, load_room
+from agent.adapters.generations import Generations, storing
 from agent.adapters.history_rows import Gap
 from agent.adapters.kept_descriptors import KeptBySystemd
+from agent.adapters.local_door import LocalDoor, door_path
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.outbox import Outbox
+from agent.adapters.quick_crashes import QuickCrashes
 from agent.adapters.service import Service
 from agent.adapters.state_lock import StateLock
 from agent.adapters.twin import Twin
 from agent.core import reports
 from agent.core.commands import (
-    Announce,
     Keep,
     KeepResult,
     NoteEvent,
-    Publish,
     ReadHealth,
-    ReadRelays,
     Restart,
-    Send,
-    SetRelay,
-    ShowLed,
     StopEye,
     WatchCamera,
 )
+from agent.core.config_schema import schema_digest
 from agent.core.contract import ALL_COMMAND, HistoryEvent, Payload, topic
-from agent.core.errors import ConfigError, Problem, RelayError
+from agent.core.errors import ConfigError, Problem
 from agent.core.events import (
     Event,
     HealthRead,
     Kept,
-    RelayFailed,
-    RelaySet,
-    RelaysRead,
     ResultKept,
     Started,
     Stopping,
 )
 from agent.core.home_assistant import STATUS_TOPIC
 from agent.core.identity import Identity
-from agent.core.ports import Eye, Host, Inbox, Led, Link, Relays
+from agent.core.ports import Host, Inbox, Link
 from agent.core.reports import Self
-from agent.hardware_bootstrap import Hardware, open_hardware, play
+from agent.hardware_bootstrap import open_hardware, stage
+from agent.room_parts import RoomParts
 from agent.runtime import Handler, QueueInbox, Runtime, SystemClock
+from agent.speaking import Voice
 from hw import host
-from hw.button import GpioButton
 from hw.eye.client import EyeClient
-from hw.led import GpioLed
-from hw.probes import NetworkProbes
-from hw.relays import GpioRelays
+
+if TYPE_CHECKING:
+    from hw.simulated.script import Film
 
 log = logging.getLogger("diemcau")
 
-SUBSCRIPTIONS = ("conference",)
-TOLD = ("power", "headcount")  # logged in simulation
+SUBSCRIPTIONS = ("conference", "config/desired")
 NOBODY = "unnamed"  # the site of an agent whose identity file cannot be used; it has no link
 
 
@@ -97,47 +92,58 @@ def run_agent(options: RunOptions) -> int:
     with ExitStack() as parts:
         _open(parts, StateLock(options.state))  # before anything is read that another agent may be writing
         identity, problems = _identity(options.config)
+        crashes = QuickCrashes(options.state, host.boot_id())
+        crashes.begin()
         loaded = load_room(options.state, options.room)
-        self_ = _self(identity, loaded)
-        hardware = open_hardware(options.simulate, options.speed, loaded.config, inbox.put, parts)
+        # A simulated room has the room's devices, whatever the agent makes of it.
+        hardware = open_hardware(options.simulate, options.speed, loaded.config, inbox.put)
+        parts.callback(hardware.close)
+        if crashes.is_safe:
+            loaded = in_safety(loaded)
+        self_ = _self(identity, loaded, hardware.reserved_pins)
         db: AgentDb = _open(parts, AgentDb(options.state / "agent.db"))
         outbox = _outbox(db, self_, clock, parts)
         link = _link(identity, db, outbox, self_, clock, inbox.put, parts)
         # What an earlier run left is let go only where the room's own config says that it is no load any more.
-        let_go = not loaded.problems
-        relays: GpioRelays = _open(
-            parts, GpioRelays(loaded.config.power.loads, hardware.factory, KeptBySystemd(service), let_go)
-        )
-        handlers = _handlers(self_, hardware, relays, link, inbox.put, loaded.spared_pins, parts)
-        handlers |= _examining(host.PsutilHost(options.state), outbox)
-        handlers |= _answering(db, link)
+        kept, is_own = KeptBySystemd(service), not loaded.problems
+        wired = RoomParts(loaded.config, hardware, outbox, inbox.put, kept, is_own, loaded.spared_pins, crashes.is_safe)
+        room: RoomParts = _open(parts, wired)
+        door: LocalDoor = _open(parts, LocalDoor(door_path(options.state), inbox.put))
         again = Again(inbox.put)
-        handlers[Restart] = again.ask
-        if loaded.config.power.button.pin not in loaded.spared_pins:
-            _open(parts, GpioButton(loaded.config.power.button, hardware.factory, inbox.put, hardware.debounce))
+        handlers = {
+            **room.handlers(),
+            **_counting(inbox.put, hardware.film, parts),
+            **Voice(link, door, is_told=hardware.film is not None).handlers(),
+            **_keeping(db),
+            **_examining(host.PsutilHost(options.state), outbox),
+            **storing(Generations(options.state)),
+            Restart: again.ask,
+        }
         _open(parts, CertificateWatch(identity.broker.certificate if identity else "", inbox.put))
-        _open(parts, NetworkProbes(loaded.config.checks, inbox.put))
-        _open(parts, hardware.usb)
-        play(hardware, loaded.config, link, parts)
+        if (play := stage(hardware, link)) is not None:
+            _open(parts, play)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: inbox.put(Stopping()))
         service.ready()
         alive = Alive(alive_file(options.state), self_.boot_id)
         started = Started(
-            relays.states(),
+            room.states(),
             problems + loaded.problems,
             db.memory(),
-            relays.held,
+            room.held,
             alive_s=alive.last_s(),
             watchdog_s=service.watchdog_s(),
+            found=loaded.found,
         )
 
         def went_round() -> None:
             service.feed_watchdog()
             alive.touch()
+            crashes.lived()
 
         _answer_fast()
         Runtime(self_, inbox, clock, handlers, went_round, _nap_s(service)).run(started)
+        crashes.ended_in_order()
         service.stopping()
     again.begin(service)
     return 0
@@ -171,7 +177,7 @@ def _identity(path: Path) -> tuple[Identity | None, tuple[Problem, ...]]:
         return None, said
 
 
-def _self(identity: Identity | None, loaded: Loaded) -> Self:
+def _self(identity: Identity | None, loaded: Loaded, reserved_pins: dict[int, str]) -> Self:
     return Self(
         site=identity.site if identity else NOBODY,
         session=str(uuid.uuid4()),
@@ -183,6 +189,8 @@ def _self(identity: Identity | None, loaded: Loaded) -> Self:
         serial=host.serial(),
         # A room file that can be read is the room's, whatever is wrong with the copy of it that was kept.
         stands_in=bool(loaded.problems) and not loaded.config.power.loads,
+        reserved_pins=reserved_pins,
+        config_schema_digest=schema_digest(),
     )
 
 
@@ -210,8 +218,10 @@ def _link(
 ) -> Link | None:
     if identity is None:
         return None
-    # Of none of these anything that was stored is wanted: not an old command, nor that a home automation began once.
-    site, commands = identity.site, (topic(identity.site, "command"), ALL_COMMAND, STATUS_TOPIC)
+    # Of none of these anything that was stored is wanted: not an old command, nor that a home automation began once,
+    # nor that somebody was content with another config.
+    site, own = identity.site, [topic(identity.site, name) for name in ("command", "config/confirm")]
+    commands = (*own, ALL_COMMAND, STATUS_TOPIC)
 
     def will(connection: int) -> Payload:
         return reports.status(clock.now(), self_, "lost", connection)
@@ -222,52 +232,12 @@ def _link(
     return link
 
 
-def _handlers(
-    self_: Self,
-    hardware: Hardware,
-    relays: Relays,
-    link: Link | None,
-    inbox: Inbox,
-    spared_pins: frozenset[int],
-    parts: ExitStack,
-) -> dict[type, Handler]:
-    led: Led = GpioLed(self_.config.power.led.pin, hardware.factory)  # one that was not started stays dark
-    if self_.config.power.led.pin not in spared_pins:
-        _open(parts, led)
-    eye: Eye = EyeClient(inbox, None if hardware.film is None else hardware.film.model_dump(mode="json"))
+def _counting(inbox: Inbox, film: "Film | None", parts: ExitStack) -> dict[type, Handler]:
+    eye = EyeClient(inbox, None if film is None else film.model_dump(mode="json"))
     parts.callback(eye.close)
-
-    def switch(command: SetRelay) -> Event:
-        try:
-            relays.set(command.load, command.on)
-        except RelayError as error:
-            log.error("%s", error)
-            return RelayFailed(command.load, command.on, "relay_failed")
-        return RelaySet(command.load, command.on)
-
-    told: dict[str, str] = {}
-
-    def say(command: Publish) -> None:
-        if hardware.film is not None and command.topic in TOLD:
-            words = _told(command.payload)
-            if told.get(command.topic) != words:
-                log.info("%s: %s", command.topic, words)
-            told[command.topic] = words
-        if link is not None:
-            link.publish(command.topic, command.payload, command.retain, command.expiry_s)
-
-    def show(command: ShowLed) -> None:
-        if hardware.film is not None:
-            log.info("lamp: %s%s", command.pattern, f" {command.count}" if command.count else "")
-        led.show(command.pattern, command.count)
-
     handlers: dict[type, Callable[[Any], Event | None]] = {
-        SetRelay: switch,
-        ReadRelays: lambda command: RelaysRead(relays.states()),
-        ShowLed: show,
         WatchCamera: lambda command: eye.watch(command),
         StopEye: lambda command: eye.close(),
-        Publish: say,
     }
     return handlers
 
@@ -282,33 +252,17 @@ def _examining(box: Host, outbox: Outbox) -> dict[type, Handler]:
     return {ReadHealth: read}  # type: ignore[dict-item]
 
 
-def _answering(db: AgentDb, link: Link | None) -> dict[type, Handler]:
-    """Handlers of what a command from the centre leaves behind: its result on disk, and its answer."""
+def _keeping(db: AgentDb) -> dict[type, Handler]:
+    """Handlers of what must survive: the results of commands, and rows and facts of the room."""
 
-    def keep(command: KeepResult) -> Event:
+    def keep_result(command: KeepResult) -> Event:
         return ResultKept(command.settled.id, db.keep_result(command))
 
-    def send(command: Send) -> None:
-        if link is not None:
-            link.send(command.topic, command.payload, command.expiry_s)
+    def keep(command: Keep) -> Event:
+        return Kept(db.keep(command), not db.is_volatile, db.take_loss())
 
-    def announce(command: Announce) -> None:
-        if link is not None:
-            link.announce(command.full_topic, command.raw)
-
-    handlers: dict[type, Callable[[Any], Event | None]] = {
-        Announce: announce,
-        KeepResult: keep,
-        Keep: lambda command: Kept(db.keep(command), not db.is_volatile, db.take_loss()),
-        Send: send,
-    }
+    handlers: dict[type, Callable[[Any], Event | None]] = {KeepResult: keep_result, Keep: keep}
     return handlers
-
-
-def _told(payload: Payload) -> str:
-    """What a simulated room said, in short: who runs one by hand wants to see it without a broker."""
-    words = payload.model_dump(include={"state", "value", "reason", "step"}, exclude_none=True)
-    return ", ".join(f"{name} {word}" for name, word in words.items())
 
 
 def _figures(box: Host) -> dict[str, float | int | bool | str | None]:

@@ -33,6 +33,7 @@ class GpioButton:
         self._inbox = inbox
         self._bounce_s = (section.debounce_s or None) if debounce else None
         self._device: Any = None
+        self.is_there = False  # it can be pressed
 
     def start(self) -> None:
         """Begin to listen. A line that cannot be had is logged: the room can still be switched from the centre."""
@@ -56,9 +57,11 @@ class GpioButton:
         self._device.when_pressed = lambda: self._inbox(ButtonPressed())
         self._device.when_released = lambda: self._inbox(ButtonReleased())
         self._device.when_held = lambda: self._inbox(ButtonHeld())
+        self.is_there = True
 
     def close(self) -> None:
         """Stop listening."""
+        self.is_there = False
         if self._device is not None:
             self._device.close()
             self._device = None

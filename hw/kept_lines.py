@@ -79,7 +79,7 @@ class KeptLines:
                 os.close(fd)
                 is_stale = True
         if is_stale:
-            self._let_go(pin, is_held)
+            self.let_go(pin, is_held)
         return is_held
 
     def keep(self, pin: int) -> None:
@@ -99,12 +99,26 @@ class KeptLines:
                 "or drops as kernel and board please",
                 pin,
             )
-            self._let_go(pin)
+            self.let_go(pin)
 
     def tell_of_all_but(self, pins: Collection[int]) -> None:
         """Say which kept lines of other pins are left as they are."""
         for pin in self._others(pins):
             log.info("GPIO%d stays as an earlier run left it: the config that has it cannot be used now", pin)
+
+    def let_go(self, pin: int, is_held: bool = False) -> None:
+        """Let go of whatever is kept of this line. Returns when the kernel has it back, where nobody else holds it.
+
+        Args:
+            pin: GPIO number.
+            is_held: True where this process holds the line and keeps it.
+        """
+        if self._factory is None:
+            return
+        self._kept.forget(_name(pin))
+        until_s = time.monotonic() + LET_GO_WITHIN_S
+        while not is_held and self._is_used(pin) and time.monotonic() < until_s:
+            time.sleep(0.01)
 
     def _take(self, factory: KeepsLines, pin: int, fd: int) -> bool:
         try:
@@ -119,12 +133,6 @@ class KeptLines:
             return []
         named = (re.fullmatch(r"gpio(\d{1,3})", name, re.ASCII) for name in self._kept.names())
         return [pin for match in named if match and (pin := int(match[1])) not in pins]
-
-    def _let_go(self, pin: int, is_held: bool = False) -> None:
-        self._kept.forget(_name(pin))
-        until_s = time.monotonic() + LET_GO_WITHIN_S
-        while not is_held and self._is_used(pin) and time.monotonic() < until_s:
-            time.sleep(0.01)
 
     def _is_used(self, pin: int) -> bool:
         try:

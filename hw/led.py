@@ -64,6 +64,11 @@ class GpioLed:
         self._changed = threading.Condition()
         self._wanted: Rhythm | None = False  # None: the end
 
+    @property
+    def is_there(self) -> bool:
+        """True while the line is held."""
+        return self._device is not None
+
     def start(self) -> None:
         """Take the line, dark, and begin to play."""
         if self._device is not None:

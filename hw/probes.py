@@ -46,41 +46,64 @@ class NetworkProbes:
     """Makes each network check every few seconds, on a thread of its own, so that a dead one delays no other."""
 
     def __init__(self, checks: tuple[CheckSection, ...], inbox: Inbox, interval_s: float = INTERVAL_S) -> None:
-        self._checks = [check for check in checks if check.kind in ("tcp", "ping")]
+        self._checks = checks
         self._inbox = inbox
         self._interval_s = interval_s
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._rounds: dict[tuple[str, str, str], Round] = {}
 
     def start(self) -> None:
         """Begin. Returns at once."""
-        if not self._threads:
-            self._threads = [
-                threading.Thread(target=self._run, args=(check,), name=f"probe {check.name}", daemon=True)
-                for check in self._checks
-            ]
-            for thread in self._threads:
-                try:
-                    thread.start()
-                except (
-                    RuntimeError
-                ) as error:  # no thread to be had: one check less is no reason for a room without a button
-                    log.error("%s cannot be made: %s", thread.name, error)
+        self.change(self._checks)
+
+    def change(self, checks: tuple[CheckSection, ...]) -> None:
+        """Make these checks from now on: new ones begin at once, those that are the same go on undisturbed. Nothing is
+        said any more of the others; nobody waits for them. Thread: agent thread.
+        """
+        self._checks = checks
+        wanted = {(each.name, each.kind, each.address): each for each in checks if each.kind in ("tcp", "ping")}
+        for key in self._rounds.keys() - wanted.keys():
+            self._rounds.pop(key).stop()
+        for key in wanted.keys() - self._rounds.keys():
+            self._rounds[key] = Round(wanted[key], self._inbox, self._interval_s)
+            self._rounds[key].start()
 
     def close(self) -> None:
         """Stop. A probe under way ends by its own timeout and says nothing more."""
-        self._stop.set()
+        self.change(())
 
-    def _run(self, check: CheckSection) -> None:
-        probe = Probe(check)
+
+class Round:
+    """One network check, made again and again until it is stopped."""
+
+    def __init__(self, check: CheckSection, inbox: Inbox, interval_s: float) -> None:
+        self._check, self._inbox, self._interval_s = check, inbox, interval_s
+        self._stop = threading.Event()
+        self._saying = threading.Lock()
+
+    def start(self) -> None:
+        """Begin, on a thread."""
+        thread = threading.Thread(target=self._run, name=f"probe {self._check.name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread to be had: one check less is no reason for a room without a button
+            log.error("%s cannot be made: %s", thread.name, error)
+
+    def stop(self) -> None:
+        """Nothing is said after this. Returns at once. Thread: another one than the round's."""
+        with self._saying:  # or it is just being said: then it is said before we return
+            self._stop.set()
+
+    def _run(self) -> None:
+        probe = Probe(self._check)
         while not self._stop.is_set():
             try:
                 reason = probe.make()
             except RuntimeError as error:  # no thread to be had for asking a name server
-                log.error("probe %s: %s", check.name, error)
+                log.error("probe %s: %s", self._check.name, error)
                 reason = "name_unknown"
-            if not self._stop.is_set():
-                self._inbox(Probed(check.name, reason is None, reason))
+            with self._saying:
+                if not self._stop.is_set():
+                    self._inbox(Probed(self._check.name, reason is None, reason, self._check.address))
             # Jitter, so that hundreds of boxes do not knock at one gatekeeper in step.
             self._stop.wait(self._interval_s * random.uniform(0.8, 1.2))  # noqa: S311 # no secret
 

@@ -1,64 +1,78 @@
 """Which room config and which identity the agent starts with.
 
-The last good room config lies in the state folder as ``room.json``; the room file of the command line is for the very
-first start, and for one that finds ``room.json`` damaged. Whatever is broken, there is always a config to run: the last
-good one, else the room file, else the built-in safe one.
+Which of the room configs it is, is chosen in the core (``config_choice``) from those that ``generations`` has kept and
+the room file of the command line; that one is for the very first start, which makes it the last good one.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from agent.adapters.files import is_there, write_durably
-from agent.core.config import RoomConfig, parse_kept, parse_room, wired_pins
+from agent.adapters.files import DISK, Disk, is_there, write_durably
+from agent.adapters.generations import LAST_GOOD as LAST_GOOD
+from agent.adapters.generations import Generations, kept_configs, written
+from agent.core.config import RoomConfig
+from agent.core.config_choice import EVERY_PIN, Choice, Source, choose
+from agent.core.config_document import Document
 from agent.core.errors import ConfigError, Problem
+from agent.core.events import FoundConfig
 from agent.core.identity import Centre, Identity, parse_centre, parse_identity
 
 log = logging.getLogger("diemcau.config")
 
-LAST_GOOD = "room.json"
+SAFE = Problem("", "crash loop: safe start after five quick crashes: link and reports only")
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The room config to run, what was wrong on the way to it, and the pins that are not to be touched for that."""
+    """The room config to run, what was wrong on the way to it, and the pins that are not to be touched for that.
+
+    ``found`` is what the machine of updates starts from.
+    """
 
     config: RoomConfig
     problems: tuple[Problem, ...] = ()
     spared_pins: frozenset[int] = frozenset()
+    found: FoundConfig = field(default_factory=FoundConfig)
 
 
-def load_room(state: Path, room_file: Path | None) -> Loaded:
-    """The room config to start with.
+def load_room(state: Path, room_file: Path | None, disk: Disk = DISK) -> Loaded:
+    """The room config to start with. Keeps the room file of a very first start, and clears up what a cut has left.
 
     Args:
         state: The state folder.
         room_file: The room config of the very first start; None: there is none.
+        disk: What ``state`` lies on.
 
     Thread: before the agent's loop begins.
     """
-    last_good = state / LAST_GOOD
-    problems: tuple[Problem, ...] = ()
-    if is_there(last_good):
-        try:
-            config, doubts = read_kept(last_good)
-            for doubt in doubts:
-                log.warning("%s: %s; it runs as it did before", last_good, doubt)
-            if room_file is not None:
-                log.info("%s runs; %s is for the first start: delete the former to have it read", last_good, room_file)
-            return Loaded(config)
-        except ConfigError as error:
-            problems = _marked(error)
-    if room_file is None:
-        return Loaded(RoomConfig(), problems, _spared(last_good) if problems else frozenset())
-    try:
-        config = read_room_file(room_file)
-    except ConfigError as error:
-        return Loaded(RoomConfig(), problems + _marked(error), _spared(room_file))
-    if problems:
-        # The damaged one stays to be looked at, and every start says so, until somebody has mended it.
-        return Loaded(config, problems)
-    return Loaded(config, _keep(last_good, config))
+    generations = Generations(state, disk)
+    generations.tidy()
+    choice = choose(sources(state, room_file))
+    _tell(choice, room_file)
+    problems = choice.problems
+    # A damaged one stays to be looked at, and every start says so, until an update has taken its place.
+    if choice.kind == "file" and not problems:
+        problems = _keep(state / LAST_GOOD, choice.document, disk)
+    highest = generations.highest()  # before a candidate that is no text is set aside
+    found = FoundConfig(choice.document, choice.kind, generations.candidate(), highest)
+    return Loaded(choice.config, problems, choice.spared_pins, found)
+
+
+def in_safety(loaded: Loaded) -> Loaded:
+    """The built-in safe config in the place of a room's own: no pin is touched."""
+    found = replace(loaded.found, document={}, source="built_in")
+    return Loaded(RoomConfig(), (*loaded.problems, SAFE), EVERY_PIN, found)
+
+
+def sources(state: Path, room_file: Path | None) -> list[Source]:
+    """What may run, in order."""
+    found = [Source(str(path), "kept", partial(read_document, path)) for path in kept_configs(state)]
+    if room_file is not None:
+        read, is_json = partial(read_document, room_file), room_file.suffix == ".json"
+        found.append(Source(str(room_file), "file", read, is_json, is_there(room_file)))
+    return found
 
 
 def load_identity(path: Path) -> Identity:
@@ -69,16 +83,6 @@ def load_identity(path: Path) -> Identity:
 def load_centre(path: Path) -> Centre:
     """Who the centre's commands are. Raises ConfigError."""
     return parse_centre(read_document(path), str(path))
-
-
-def read_kept(path: Path) -> tuple[RoomConfig, tuple[Problem, ...]]:
-    """A config that has run, and what a later rule has against it. Raises ConfigError."""
-    return parse_kept(read_document(path), str(path))
-
-
-def read_room_file(path: Path) -> RoomConfig:
-    """A room config as a person wrote it, by its ending TOML or JSON. Raises ConfigError."""
-    return parse_room(read_document(path), str(path), json_document=path.suffix == ".json")
 
 
 def read_document(path: Path) -> str:
@@ -97,24 +101,19 @@ def read_document(path: Path) -> str:
         raise ConfigError(str(path), (Problem("", f"this file cannot be read: {error}"),)) from error
 
 
-def _spared(path: Path) -> frozenset[int]:
+def _tell(choice: Choice, room_file: Path | None) -> None:
+    if choice.kind != "kept":
+        return
+    name = choice.looked_at[-1]
+    for doubt in choice.doubts:
+        log.warning("%s: %s; it runs as it did before", name, doubt)
+    if room_file is not None:
+        log.info("%s runs; %s is for the first start: to have it read, delete the room*.json there", name, room_file)
+
+
+def _keep(path: Path, document: Document, disk: Disk) -> tuple[Problem, ...]:
     try:
-        text = read_document(path)
-    except ConfigError:
-        return frozenset()  # there is no document, so nothing is known to be wired
-    return wired_pins(text, json_document=path.suffix == ".json")
-
-
-def _marked(error: ConfigError) -> tuple[Problem, ...]:
-    return tuple(
-        Problem(f"{error.source}: {p.path}" if p.path else error.source, p.message, p.suggestion)
-        for p in error.problems
-    )
-
-
-def _keep(path: Path, config: RoomConfig) -> tuple[Problem, ...]:
-    try:
-        write_durably(path, config.model_dump_json(indent=1))
+        write_durably(path, written(document), disk)
     except OSError as error:
         return (Problem(str(path), f"the room config cannot be kept for the next start: {error}"),)
     return ()

@@ -22,7 +22,7 @@ from agent.adapters.mqtt_client import MAX_PACKET_BYTES, guarded
 from agent.adapters.outgoing import Letters, Outgoing, Slot
 from agent.adapters.row_lane import RowLane, RowSource
 from agent.core.contract import MAX_PAYLOAD_BYTES
-from agent.core.events import LinkRefused, MessageReceived
+from agent.core.events import LinkRefused, MessageReceived, ReportTaken
 from agent.core.ports import Inbox
 
 log = logging.getLogger("diemcau.link")
@@ -128,6 +128,7 @@ class Topics:
     """Whole topics. ``stored`` are heard with what the broker has stored, ``unstored`` never with that.
 
     ``own_status`` is heard to find a second box with our name, ``acks`` to learn what the centre has; both stay here.
+    ``config_report`` is what the site says of its config: it is told when the broker has taken that.
     """
 
     site: str
@@ -136,6 +137,7 @@ class Topics:
     unstored: tuple[str, ...]
     own_status: str
     acks: str
+    config_report: str
 
 
 class Mailbox:
@@ -307,9 +309,11 @@ class Connection:
     def _acknowledged(self, mid: int, code: Any) -> None:
         self._answered_s = time.monotonic()
         refusal = self._rows.acknowledged(mid, code) if self._rows is not None else None
-        topic = self._outgoing.acknowledged(mid)
-        if refusal is None and topic is not None and code.is_failure:
-            refusal = f"{topic}: {code}"
+        message = self._outgoing.acknowledged(mid)
+        if message is not None and code.is_failure:
+            refusal = f"{message.full_topic}: {code}"
+        elif message is not None and message.full_topic == self._topics.config_report:
+            self._inbox(ReportTaken(message.raw))
         if refusal is not None and refusal not in self._refused:
             self._refused.add(refusal)  # once for each connection: a right that is missing is missing for long
             self._inbox(LinkRefused(refusal))

@@ -3,6 +3,7 @@
 import logging
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 log = logging.getLogger("diemcau")
@@ -27,28 +28,68 @@ def missing(*paths: str) -> str:
     return ", ".join(path for path in paths if path and not is_there(Path(path)))
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Replace a file so that after a power cut there is the old text or the new one, never a mixture.
+class Disk:
+    """What files are made of, one method for each step after which the power may go: a test has a disk of its own.
+
+    All raise OSError. Thread: any.
+    """
+
+    def create(self, path: Path) -> tuple[int, Path]:
+        """Make a temporary file that is to become ``path``. Returns it opened, and its path."""
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        return handle, Path(temporary)
+
+    def write(self, handle: int, raw: bytes) -> None:
+        """Write all of it."""
+        with os.fdopen(handle, "wb", closefd=False) as file:
+            file.write(raw)
+
+    def sync(self, handle: int) -> None:
+        """Have the content of the file on the disk."""
+        os.fsync(handle)
+
+    def rename(self, path: Path, new: Path) -> None:
+        """Give a file another name, in the place of what had that name."""
+        path.replace(new)
+
+    def unlink(self, path: Path) -> None:
+        """Take a file away, if it is there."""
+        path.unlink(missing_ok=True)
+
+    def sync_folder(self, path: Path) -> None:
+        """Have on the disk which names there are."""
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+DISK = Disk()
+
+
+def write_durably(path: Path, content: str | bytes, disk: Disk = DISK) -> None:
+    """Replace a file so that after a power cut there is the old content or the new one, never a mixture.
 
     Raises:
-        OSError: The folder cannot be written; the old file is as it was.
+        OSError: The folder cannot be written; the old file is as it was, unless it was the very last step that failed:
+            then the new one is there, and a power cut may bring the old one back.
     """
+    raw = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = disk.create(path)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        try:
+            disk.write(handle, raw)
+            disk.sync(handle)
+        finally:
+            os.close(handle)
+        disk.rename(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            disk.unlink(temporary)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    disk.sync_folder(path.parent)
 
 
 class Reserve:

@@ -71,6 +71,7 @@ class MqttLink:
             unstored=commands,
             own_status=topic(site, "status"),
             acks=topic(site, "history/ack"),
+            config_report=topic(site, "config/reported"),
         )
         self._inbox, self._outbox, self._twin = inbox, outbox, twin or Twin("", "")
         self._notes: Notes = Notes()
@@ -95,9 +96,9 @@ class MqttLink:
         if raw is not None:
             self._leave(Slot(topic(self._site, name), raw, retain, expiry_s))
 
-    def announce(self, full_topic: str, raw: bytes) -> None:
-        """Make ``raw`` the newest value of a whole topic, retained for ever. Thread: any; returns at once."""
-        self._leave(Slot(full_topic, raw, retain=True, expiry_s=None))
+    def announce(self, full_topic: str, raw: bytes, retain: bool = True) -> None:
+        """Make ``raw`` the newest value of a whole topic, without an end where it is retained. Thread: any; at once."""
+        self._leave(Slot(full_topic, raw, retain, expiry_s=None))
 
     def send(self, name: str, payload: Payload, expiry_s: int) -> None:
         """Send ``payload`` once, not retained, behind those that wait, within ``expiry_s``. Thread: any; at once."""

@@ -100,6 +100,19 @@ class Outbox:
         self._stop.set()
         self._thread.join(2)
 
+    def change(self, reporting: ReportingSection) -> None:
+        """Keep by another config from now on. Where it says who acknowledges otherwise, all that is not known to have
+        arrived is sent again. Thread: agent thread.
+        """
+        with self._lock:
+            is_other_word = reporting.acknowledge != self._reporting.acknowledge
+            self._reporting = reporting
+            if is_other_word:
+                self._delivery = core.connected(self._delivery, time.monotonic())
+                self._rewind()
+        if is_other_word:
+            self.on_row()
+
     # What the link wants
 
     def connected(self) -> None:

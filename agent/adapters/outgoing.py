@@ -97,7 +97,7 @@ class Outgoing:
     def __init__(self, client: mqtt.Client, letters: Letters) -> None:
         self._client, self._letters = client, letters
         self._next: dict[str, Slot] = {}
-        self._under_way: dict[int, str] = {}
+        self._under_way: dict[int, Slot] = {}
         self._posted: dict[int, Letter] = {}
         self._most_slots, self._most_letters = SLOTS_UNDER_WAY, LETTERS_UNDER_WAY
         self._largest_bytes = MAX_PACKET_BYTES
@@ -124,16 +124,14 @@ class Outgoing:
             info = self._client.publish(letter.full_topic, letter.raw, qos=1, properties=publish_properties(left_s))
             self._posted[info.mid] = letter
 
-    def acknowledged(self, mid: int) -> str | None:
-        """The broker has message ``mid``: the topic's newer value, or the next letter, may go. Returns its topic."""
-        full_topic = self._under_way.pop(mid, None)
-        if full_topic is not None:
+    def acknowledged(self, mid: int) -> Slot | Letter | None:
+        """The broker has message ``mid``: the topic's newer value, or the next letter, may go. Returns what it was."""
+        slot, letter = self._under_way.pop(mid, None), self._posted.pop(mid, None)
+        if slot is not None:
             self._send_slots()
-        letter = self._posted.pop(mid, None)
-        if letter is None:
-            return full_topic
-        self.send_letters()
-        return letter.full_topic
+        if letter is not None:
+            self.send_letters()
+        return slot or letter
 
     def give_back(self) -> None:
         """The connection is over: letters that the broker may not have are sent again by the next one."""
@@ -149,7 +147,7 @@ class Outgoing:
         return not self._under_way and not self._posted
 
     def _send_slots(self) -> None:
-        busy = set(self._under_way.values())
+        busy = {slot.full_topic for slot in self._under_way.values()}
         for full_topic in [each for each in self._next if each not in busy]:
             if len(self._under_way) >= self._most_slots:
                 return
@@ -163,7 +161,7 @@ class Outgoing:
             return
         properties = publish_properties(slot.expiry_s)
         info = self._client.publish(slot.full_topic, slot.raw, qos=1, retain=slot.retain, properties=properties)
-        self._under_way[info.mid] = slot.full_topic
+        self._under_way[info.mid] = slot
 
 
 def fits(full_topic: str, raw: bytes, largest_bytes: int) -> bool:

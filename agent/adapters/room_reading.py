@@ -1,16 +1,16 @@
 """Which room config the agent would start with, without being the agent: nothing is written, not even at a first start.
 
 ``config_store.load_room`` keeps the room file of a very first start as ``room.json``; who only looks must not make that
-first start happen. The order of the two is the same, and a test holds them together.
+first start happen.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.adapters.config_store import LAST_GOOD, read_kept, read_room_file
-from agent.adapters.files import is_there
+from agent.adapters.config_store import sources
 from agent.core.config import RoomConfig
-from agent.core.errors import ConfigError, Problem
+from agent.core.config_choice import choose
+from agent.core.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,8 @@ def read_room(state: Path, room_file: Path | None, is_tried: bool = False) -> Ro
 
     Thread: any. Never raises; what cannot be read is a problem.
     """
-    last_good = state / LAST_GOOD
-    candidates = [last_good] if is_there(last_good) and not is_tried else []
-    candidates += [room_file] if room_file is not None else []
-    problems: tuple[Problem, ...] = ()
-    for number, path in enumerate(candidates):
-        try:
-            config, doubts = read_kept(path) if path == last_good else (read_room_file(path), ())
-            return RoomRead(config, path, problems, tuple(candidates[: number + 1]), doubts)
-        except ConfigError as error:
-            problems += tuple(
-                Problem(f"{path}: {p.path}".removesuffix(": "), p.message, p.suggestion) for p in error.problems
-            )
-    return RoomRead(RoomConfig(), None, problems, tuple(candidates))
+    found = sources(state, room_file)
+    choice = choose(source for source in found if source.kind == "file" or not is_tried)
+    read = tuple(map(Path, choice.looked_at))
+    source = None if choice.kind == "built_in" else read[-1]
+    return RoomRead(choice.config, source, choice.problems, read, choice.doubts)

@@ -43,6 +43,9 @@ Deed = Literal[
 OF_DEVICES: tuple[Deed, ...] = ("plug", "unplug", "mute", "unmute", "busy", "free")
 
 
+Mishap = Literal["crash", "hang", "refuse"]
+
+
 class Cue(Section):
     """One thing that happens. ``people`` and ``over_s`` belong to arrive and leave, ``device`` to plug and unplug, mute
     and unmute, busy and free: the name of a check.
@@ -60,7 +63,11 @@ class Cue(Section):
 
 
 class Script(Section):
-    """A simulated room. ``look_down_share`` is the mean share of people who look down, ``look_down_most`` its bound."""
+    """A simulated room. ``look_down_share`` is the mean share of people who look down, ``look_down_most`` its bound.
+
+    ``on_apply`` is what goes wrong when this run of the agent is given another config for the first time: it crashes,
+    its loop hangs, or a part cannot be had. What it starts with is never met by it.
+    """
 
     seed: int = 1
     seats: int = Field(default=24, ge=1, le=80)
@@ -69,6 +76,7 @@ class Script(Section):
     look_down_share: float = Field(default=0.02, ge=0, le=1)
     look_down_most: float = Field(default=0.05, ge=0, le=1)
     lean_share: float = Field(default=0.05, ge=0, le=1)
+    on_apply: Mishap | None = None
     cues: tuple[Cue, ...] = (Cue(at_s=2, do="press"), Cue(at_s=5, do="arrive", people=18, over_s=30))
 
     @property

@@ -26,8 +26,7 @@ class Finger:
     """
 
     def __init__(self, pin: Any, hold_s: float) -> None:
-        self._pin = pin
-        self._hold_s = hold_s
+        self._pin, self._hold_s = pin, hold_s
         self._wanted: queue.SimpleQueue[float | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="finger", daemon=True)
@@ -36,6 +35,10 @@ class Finger:
         """Begin."""
         if not self._thread.ident:
             self._thread.start()
+
+    def move(self, pin: Any, hold_s: float) -> None:
+        """Another config has its button elsewhere, or asks for another hold. Thread: any."""
+        self._pin, self._hold_s = pin, hold_s
 
     def press(self) -> None:
         """A tap. Thread: any."""
@@ -52,10 +55,17 @@ class Finger:
 
     def _run(self) -> None:
         while (down_s := self._wanted.get()) is not None and not self._stop.is_set():
-            self._pin.drive_low()
+            pin = self._pin
+            _pull(pin.drive_low, pin)
             self._stop.wait(down_s)
-            self._pin.drive_high()
+            _pull(pin.drive_high, pin)
             self._stop.wait(TAP_S)
+
+
+def _pull(drive: Callable[[], None], pin: Any) -> None:
+    """What a contact does to a pin; nothing where the pin has become an output meanwhile."""
+    if pin.function == "input":
+        drive()
 
 
 class Stage:

@@ -12,7 +12,7 @@ KINDS: dict[str, Literal["camera", "microphone"]] = {"usb-camera": "camera", "us
 
 
 class SimulatedUsb:
-    """Stands behind the same port as ``hw.usb_watch``. Thread: any."""
+    """Stands behind the same port as ``hw.usb_watch``; nothing is said before its start. Thread: any."""
 
     def __init__(self, checks: tuple[CheckSection, ...], inbox: Inbox) -> None:
         self._inbox = inbox
@@ -20,13 +20,16 @@ class SimulatedUsb:
         self._devices = {check.name: _device(check, i) for i, check in enumerate(checks) if check.kind in KINDS}
         self._away: set[str] = set()
         self._muted: set[str] = set()
+        self._is_watched = False
 
     def start(self) -> None:
         """Say what is on the bus."""
+        self._is_watched = True
         self._say()
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Say nothing more."""
+        self._is_watched = False
 
     def plug(self, check: str) -> None:
         """Put the device of a check on the bus."""
@@ -55,7 +58,8 @@ class SimulatedUsb:
     def _say(self) -> None:
         with self._lock:
             here = tuple(self._heard(name) for name in self._devices if name not in self._away)
-        self._inbox(UsbChanged(here))
+        if self._is_watched:
+            self._inbox(UsbChanged(here))
 
     def _heard(self, name: str) -> UsbDevice:
         """The device with what its mixer tells; a camera has none."""

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.config_store import LAST_GOOD, load_centre, load_identity, load_room
+from agent.adapters.config_store import LAST_GOOD, in_safety, load_centre, load_identity, load_room
+from agent.adapters.generations import Generations
 from agent.adapters.room_reading import read_room
 from agent.core.config import RoomConfig
+from agent.core.config_document import digest
 from agent.core.errors import ConfigError
+from agent.core.events import FoundConfig
 
 GOOD = '[site]\nname = "Huyện Nam Sách"\n'
 
@@ -119,3 +122,57 @@ def test_a_folder_and_what_is_no_text_are_told_in_words(tmp_path: Path, content:
     path = tmp_path / "room.toml"
     path.mkdir() if content is None else path.write_bytes(content)
     assert words in str(load_room(tmp_path / "state", path).problems[0])
+
+
+def test_the_file_of_a_first_start_is_kept_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "room.toml").write_text(GOOD + "[power.button]\nhold_s = 2\n", encoding="utf-8")
+    written = {"site": {"name": "Huyện Nam Sách"}, "power": {"button": {"hold_s": 2}}}
+    for source in ("file", "kept"):
+        found = load_room(tmp_path, tmp_path / "room.toml").found
+        assert (found.document, found.source) == (written, source)
+    kept = json.loads((tmp_path / LAST_GOOD).read_text(encoding="utf-8"))
+    assert digest(kept) == digest(written)
+
+
+@pytest.mark.parametrize("damaged", [b"", b'{"site": {"na', b"\0" * 50, b"\xff\xfe{}", b'{"sit": {}}', None])
+def test_a_damaged_last_good_one_gives_the_generation_before(tmp_path: Path, damaged: bytes | None) -> None:
+    (tmp_path / "room.toml").write_text(GOOD, encoding="utf-8")
+    for name in ("a", "b", "c"):
+        Generations(tmp_path).promote({"site": {"name": name}})
+    if damaged is None:
+        (tmp_path / LAST_GOOD).unlink()
+        (tmp_path / LAST_GOOD).mkdir()
+    else:
+        (tmp_path / LAST_GOOD).write_bytes(damaged)
+    loaded = load_room(tmp_path, tmp_path / "room.toml")
+    assert (loaded.config.site.name, loaded.found.source, loaded.spared_pins) == ("b", "kept", frozenset())
+    assert loaded.found.document == {"site": {"name": "b"}}
+    assert LAST_GOOD in str(loaded.problems[0])
+    (tmp_path / "room.before-000002.json").write_bytes(damaged or b"")
+    assert load_room(tmp_path, None).config.site.name == "a"
+
+
+def test_what_was_on_trial_and_its_revision_are_found(tmp_path: Path) -> None:
+    assert load_room(tmp_path, None).found == FoundConfig()
+    Generations(tmp_path).stage('{"revision": 4}')
+    assert load_room(tmp_path, None).found == FoundConfig(candidate='{"revision": 4}', highest=4)
+    Generations(tmp_path).discard()
+    assert load_room(tmp_path, None).found == FoundConfig(highest=4)
+    (tmp_path / "room.candidate.json").write_bytes(b"\xff")
+    assert load_room(tmp_path, None).found == FoundConfig(highest=4)
+
+
+def test_a_start_clears_up_what_a_cut_has_left(tmp_path: Path) -> None:
+    (tmp_path / ".room.json.ab12").write_text('{"si')
+    load_room(tmp_path, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_safe_start_runs_the_built_in_one_touches_no_pin_and_says_why(tmp_path: Path) -> None:
+    Generations(tmp_path).promote({"power": {"loads": [{"name": "a", "pin": 5}]}})
+    Generations(tmp_path).stage('{"revision": 4}')
+    safe = in_safety(load_room(tmp_path, None))
+    assert (safe.config, safe.spared_pins) == (RoomConfig(), set(range(28)))
+    assert str(safe.problems[0]) == "crash loop: safe start after five quick crashes: link and reports only"
+    assert safe.found == FoundConfig(candidate='{"revision": 4}', highest=4)
+    assert load_room(tmp_path, None).config.power.loads

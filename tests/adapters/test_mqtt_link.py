@@ -19,9 +19,9 @@ from agent.adapters.mosquitto import Mosquitto, free_port
 from agent.adapters.mqtt_client import BACK_OFF_CAP_S, back_off_s, guarded, new_client
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.outgoing import publish_properties
-from agent.core.contract import ALL_COMMAND, MAX_PAYLOAD_BYTES, About, Payload, Status, Truth
+from agent.core.contract import ALL_COMMAND, MAX_PAYLOAD_BYTES, About, ConfigReported, Payload, Status, Truth
 from agent.core.errors import LinkError
-from agent.core.events import Event, LinkDown, LinkUp, MessageReceived
+from agent.core.events import Event, LinkDown, LinkRefused, LinkUp, MessageReceived, ReportTaken
 from agent.core.identity import BrokerSection
 from tests.conftest import PATIENCE_S, wait_for
 from tests.faults.line import line
@@ -325,6 +325,64 @@ def test_a_payload_over_the_limit_is_not_sent_and_the_next_one_is(
     link.publish("about", large)
     link.publish("simulated/truth", truth(3))
     assert peer.next().topic.endswith("simulated/truth")
+
+
+def reported(revision: int) -> ConfigReported:
+    return ConfigReported(
+        at=datetime.now(UTC),
+        session="s",
+        clock="synced",
+        id="push-1",
+        revision=revision,
+        digest="d",
+        state="pending_confirm",
+        effective_digest="e",
+    )
+
+
+def test_a_report_on_the_config_that_the_broker_has_is_told_as_it_went_out(
+    broker: Mosquitto, peer: Peer, make_link: MakeLink, events: Events
+) -> None:
+    link = make_link(broker.url)
+    events.wait(LinkUp)
+    link.publish("simulated/truth", truth(1))
+    link.publish("config/reported", reported(1))
+    link.send("config/reported", reported(2), expiry_s=60)
+    taken = {events.wait(ReportTaken).raw for _ in range(2)}
+    assert {json.loads(raw)["revision"] for raw in taken} == {1, 2}
+    heard = [peer.next() for _ in range(3)]
+    assert taken == {message.payload for message in heard if message.topic.endswith("/config/reported")}
+
+
+def test_of_reports_that_replace_each_other_only_what_went_out_is_told(
+    broker: Mosquitto, peer: Peer, make_link: MakeLink, events: Events
+) -> None:
+    link = make_link(broker.url)
+    events.wait(LinkUp)
+    for revision in range(1, 301):
+        link.publish("config/reported", reported(revision))
+    told = [events.wait(ReportTaken).raw]
+    while json.loads(told[-1])["revision"] != 300:
+        told.append(events.wait(ReportTaken).raw)
+    assert told == [peer.next().payload for _ in told]
+
+
+def test_a_report_that_the_broker_refuses_is_not_taken(tmp_path: Path, mosquitto_program: str, events: Events) -> None:
+    (tmp_path / "rights").write_text("topic write diemcau/v1/nam-sach/simulated/truth\n")
+    broker = Mosquitto(tmp_path, extra=f"allow_anonymous true\nacl_file {tmp_path / 'rights'}")
+    broker.start()
+    numbers = iter(range(1, 1000))
+    link = MqttLink(BrokerSection(url=broker.url), "nam-sach", lambda: next(numbers), lost, (), events.put)
+    link.start()
+    try:
+        events.wait(LinkUp)
+        link.publish("config/reported", reported(1))
+        while "config/reported" not in events.wait(LinkRefused).what:
+            pass
+    finally:
+        link.close()
+        broker.close()
+    assert events.has_none_of(ReportTaken)
 
 
 def test_close_returns_in_time_also_in_front_of_a_wall_that_never_answers(make_link: MakeLink) -> None:

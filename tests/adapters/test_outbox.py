@@ -208,6 +208,40 @@ def test_without_a_centre_nobody_who_listens_is_no_matter(box: MakeBox) -> None:
     assert site.out.figures().rows == 0
 
 
+def test_another_word_for_whose_is_enough_counts_for_what_is_under_way_too(box: MakeBox) -> None:
+    site = box()
+    woken: list[int] = []
+    site.out.on_row = lambda: woken.append(1)
+    site.write(3)
+    for seq in site.take():
+        site.out.passed_on(seq)
+    woken.clear()
+    site.out.change(ReportingSection(acknowledge="broker"))
+    assert woken == [1]
+    for seq in site.take():
+        site.out.passed_on(seq)
+    assert site.out.figures().rows == 0
+    site.out.change(ReportingSection(acknowledge="centre"))
+    site.write(2)
+    for seq in site.take():
+        site.out.passed_on(seq)
+    assert site.out.figures().rows == 2
+    site.ack(5)
+    assert site.out.figures().rows == 0
+
+
+def test_other_words_on_reporting_send_nothing_again(box: MakeBox) -> None:
+    site = box()
+    site.write(3)
+    assert site.take() == [1, 2, 3]
+    site.out.change(ReportingSection(keep_days=1, heartbeat_s=300))
+    assert site.take() == []
+    site.write()
+    site.now_s += 200
+    (row,) = site.out.take(9)
+    assert b'"historical":false' in row.raw, "by the new heartbeat"
+
+
 def test_where_nobody_listens_rows_stay(box: MakeBox) -> None:
     site = box()
     site.write(3)

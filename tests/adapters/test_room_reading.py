@@ -12,17 +12,21 @@ GOOD, OTHER, BAD = '[site]\nname = "một"\n', '{"site": {"name": "hai"}}', '[si
 
 
 @pytest.mark.parametrize("last_good", [None, OTHER, "{", ""])
+@pytest.mark.parametrize("before", [None, GOOD, '{"site": {"name": "ba"}}'])
 @pytest.mark.parametrize("room_file", [None, GOOD, BAD, "missing"])
-def test_it_finds_what_the_agent_would_run(tmp_path: Path, last_good: str | None, room_file: str | None) -> None:
+def test_it_finds_what_the_agent_would_run(
+    tmp_path: Path, last_good: str | None, before: str | None, room_file: str | None
+) -> None:
     state, room = tmp_path / "state", tmp_path / "room.toml"
-    if last_good is not None:
-        state.mkdir()
-        (state / "room.json").write_text(last_good)
+    for name, text in (("room.json", last_good), ("room.before-000007.json", before)):
+        if text is not None:
+            state.mkdir(exist_ok=True)
+            (state / name).write_text(text)
     if room_file not in (None, "missing"):
         room.write_text(str(room_file))
-    before = sorted(tmp_path.rglob("*"))
+    there = sorted(tmp_path.rglob("*"))
     read = read_room(state, None if room_file is None else room)
-    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(tmp_path.rglob("*")) == there
     copy = tmp_path / "copy"
     if state.exists():
         shutil.copytree(state, copy)
@@ -38,6 +42,11 @@ def test_it_says_which_file_it_is(tmp_path: Path) -> None:
     (tmp_path / "room.json").write_text(OTHER)
     read = read_room(tmp_path, tmp_path / "room.toml")
     assert (read.source, read.read) == (tmp_path / "room.json", (tmp_path / "room.json",))
+    (tmp_path / "room.json").write_text("{")
+    before = tmp_path / "room.before-000002.json"
+    before.write_text(OTHER)
+    read = read_room(tmp_path, tmp_path / "room.toml")
+    assert (read.source, read.read) == (before, (tmp_path / "room.json", before))
     assert read_room(tmp_path / "state", None).source is None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gpiozero.pins.mock import MockPin
 
 LABEL = "diemcau-test"  # no driver's label: on a real Raspberry Pi these tests must never find its real lines
 
@@ -150,6 +151,26 @@ class Shelf:
     def close(self) -> None:
         for _, fd in [*self.kept, *self._left]:
             os.close(fd)
+
+
+class RecordedPin(MockPin):
+    """A mock line that writes down all that is done to it, but for reading: taking it, moving it, closing it."""
+
+    def __init__(self, factory: object, info: object) -> None:
+        self.done: list[str] = []
+        super().__init__(factory, info)
+
+    def close(self) -> None:
+        super().close()
+        self.done.append("closed")
+
+    def _set_function(self, value: str) -> None:
+        super()._set_function(value)
+        self.done.append(value)
+
+    def _set_state(self, value: bool) -> None:
+        super()._set_state(value)
+        self.done.append("high" if value else "low")
 
 
 @pytest.fixture

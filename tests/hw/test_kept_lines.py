@@ -194,6 +194,32 @@ def test_without_lines_to_take_back_to_nothing_is_let_go(
     relays.close()
 
 
+def test_another_config_lets_go_of_what_is_kept_of_the_lines_that_go_and_of_no_other(
+    shelf: Shelf, lines: FileLines
+) -> None:
+    relays = GpioRelays((CODEC, DISPLAY), lines, shelf)
+    relays.start()
+    codec = dict(shelf.kept)["gpio5"]
+    assert relays.change((CODEC.model_copy(update={"name": "vc"}), LoadSection(name="lamp", pin=13))) == ()
+    assert shelf.kept_names() == ["gpio5", "gpio13"]
+    assert dict(shelf.kept)["gpio5"] == codec, "not even given to be kept once more"
+    relays.close()
+
+
+def test_another_config_takes_back_what_one_before_the_stand_in_held(shelf: Shelf, lines: FileLines) -> None:
+    keep(shelf, lines, "gpio5", 5)
+    keep(shelf, lines, "gpio6", 6)
+    shelf.next_run()
+    relays = GpioRelays((), lines, shelf)
+    relays.start()
+    assert relays.change((CODEC,)) == ()
+    assert os.pread(lines.held[5], 9, 0) == b"5"
+    assert (set(shelf.kept_names()), shelf.names()) == ({"gpio5", "gpio6"}, ("gpio6",))
+    relays.change((), let_go=False)
+    assert set(shelf.kept_names()) == {"gpio5", "gpio6"}
+    relays.close()
+
+
 # On a real kernel
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import queue
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from agent.core.config import CheckSection
 from agent.core.events import Event, Probed
 from hw.probes import TIMEOUT_S, NetworkProbes, is_answer, probe
+from tests.conftest import wait_for
 from tests.hw import own_network
 
 PATIENCE_S = 20.0
@@ -235,17 +237,73 @@ def test_the_probes_say_again_and_again_what_they_find(codec: socket.socket, clo
     seen = [events.get(timeout=PATIENCE_S) for _ in range(12)]
     probes.close()
     probes.close()
-    assert seen.count(Probed("answers", True, None)) >= 2
-    assert seen.count(Probed("silent", False, "refused")) >= 2
+    assert seen.count(Probed("answers", True, None, answers.address)) >= 2
+    assert seen.count(Probed("silent", False, "refused", silent.address)) >= 2
     assert {event.check for event in seen if isinstance(event, Probed)} == {"answers", "silent"}
 
 
 def test_a_codec_that_goes_away_is_noticed(codec: socket.socket) -> None:
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    probes = NetworkProbes((tcp(f"127.0.0.1:{codec.getsockname()[1]}"),), events.put, interval_s=0.01)
+    check = tcp(f"127.0.0.1:{codec.getsockname()[1]}")
+    probes = NetworkProbes((check,), events.put, interval_s=0.01)
     probes.start()
-    assert events.get(timeout=PATIENCE_S) == Probed("codec-answers", True, None)
+    assert events.get(timeout=PATIENCE_S) == Probed("codec-answers", True, None, check.address)
     codec.close()
-    while events.get(timeout=PATIENCE_S) != Probed("codec-answers", False, "refused"):
+    while events.get(timeout=PATIENCE_S) != Probed("codec-answers", False, "refused", check.address):
         pass
     probes.close()
+
+
+# Another config
+
+
+def probing() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("probe ")}
+
+
+def test_checks_that_stay_go_on_new_ones_begin_and_gone_ones_are_silent(codec: socket.socket, closed_port: int) -> None:
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    stays, goes = tcp(f"127.0.0.1:{codec.getsockname()[1]}", "stays"), tcp(f"127.0.0.1:{closed_port}", "goes")
+    probes = NetworkProbes((stays, goes), events.put, interval_s=0.01)
+    probes.start()
+    before = {thread for thread in probing() if thread.name == "probe stays"}
+    other_words = stays.model_copy(update={"required": False, "group": "display"})
+    probes.change((tcp(f"127.0.0.1:{closed_port}", "new"), other_words))
+    while not events.empty():
+        events.get()
+    seen = [events.get(timeout=PATIENCE_S) for _ in range(12)]
+    assert {event.check for event in seen if isinstance(event, Probed)} == {"stays", "new"}
+    assert before < probing(), "the same thread as before"
+    probes.close()
+
+
+def test_an_answer_of_a_check_that_is_another_one_now_is_never_said_after_the_change(closed_port: int) -> None:
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    checks = {"refused": tcp(f"127.0.0.1:{closed_port}"), "unreachable": tcp("127.0.0.1:")}
+    probes = NetworkProbes((checks["unreachable"],), events.put, interval_s=0)
+    probes.start()
+    for reason in ("refused", "unreachable") * 50:
+        assert events.get(timeout=PATIENCE_S)
+        probes.change((checks[reason],))
+        while not events.empty():
+            events.get()
+        assert events.get(timeout=PATIENCE_S) == Probed("codec-answers", False, reason, checks[reason].address)
+    probes.close()
+    wait_for(lambda: not probing(), "all of them end")
+
+
+def test_a_probe_under_way_is_not_waited_for_and_says_nothing_when_it_ends() -> None:
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    with socket.socket() as end, contextlib.ExitStack() as waiting:
+        end.bind(("127.0.0.1", 0))
+        end.listen(0)
+        for _ in range(2):
+            knock = waiting.enter_context(socket.socket())
+            knock.setblocking(False)
+            knock.connect_ex(end.getsockname())
+        probes = NetworkProbes((tcp(f"127.0.0.1:{end.getsockname()[1]}", "hangs"),), events.put)
+        probes.start()
+        probes.change(())
+        assert "probe hangs" in {thread.name for thread in probing()}
+        wait_for(lambda: not probing(), "it ends by its own timeout")
+    assert events.empty()

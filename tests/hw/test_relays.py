@@ -9,6 +9,7 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from agent.core.config import LoadSection
 from agent.core.errors import RelayError
 from hw.relays import GpioRelays
+from tests.hw.conftest import RecordedPin
 
 CODEC = LoadSection(name="codec", pin=5, active_high=False)
 DISPLAY = LoadSection(name="display", pin=6, active_high=True)
@@ -153,3 +154,96 @@ def test_closing_may_be_done_twice_and_lets_go_of_the_pins(factory: MockFactory)
     relays.close()
     assert relays.states() == {"codec": "unknown", "display": "unknown"}
     gpiozero.LED(CODEC.pin, pin_factory=factory).close()
+
+
+# Another config
+
+
+LAMP = LoadSection(name="lamp", pin=13)
+
+
+@pytest.fixture
+def recorded() -> Iterator[MockFactory]:
+    factory = MockFactory(pin_class=RecordedPin)
+    yield factory
+    factory.close()
+
+
+@pytest.fixture
+def relays(recorded: MockFactory) -> Iterator[GpioRelays]:
+    """Codec and display, both on, with nothing written down yet."""
+    recorded.pin(CODEC.pin).drive_low()
+    recorded.pin(DISPLAY.pin).drive_high()
+    relays = GpioRelays((CODEC, DISPLAY), recorded)
+    relays.start()
+    assert relays.states() == {"codec": "on", "display": "on"}
+    for load in (CODEC, DISPLAY):
+        recorded.pin(load.pin).done.clear()
+        recorded.pin(load.pin).clear_states()
+    yield relays
+    relays.close()
+
+
+def called(load: LoadSection, **changes: object) -> LoadSection:
+    return load.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("loads", "states"),
+    [
+        ((DISPLAY, CODEC), {"display": "on", "codec": "on"}),
+        ((called(CODEC, name="vc"), DISPLAY), {"vc": "on", "display": "on"}),
+        ((called(CODEC, name="display"), called(DISPLAY, name="codec")), {"display": "on", "codec": "on"}),
+        ((called(CODEC, active_high=True), DISPLAY), {"codec": "off", "display": "on"}),
+        ((called(CODEC, settle_s=9), DISPLAY, LAMP), {"codec": "on", "display": "on", "lamp": "off"}),
+    ],
+    ids=["order", "name", "names swapped", "polarity", "one more"],
+)
+def test_a_line_that_stays_a_loads_is_neither_let_go_of_nor_asked_for_again_nor_driven(
+    recorded: MockFactory, relays: GpioRelays, loads: tuple[LoadSection, ...], states: dict[str, str]
+) -> None:
+    assert relays.change(loads) == ()
+    assert relays.states() == states
+    assert list(relays.states()) == [load.name for load in loads]
+    assert [recorded.pin(load.pin).done for load in (CODEC, DISPLAY)] == [[], []]
+    assert (recorded.pin(CODEC.pin).state, recorded.pin(DISPLAY.pin).state) == (False, True)
+
+
+def test_after_a_change_of_polarity_on_is_the_other_level(recorded: MockFactory, relays: GpioRelays) -> None:
+    relays.change((called(CODEC, active_high=True), DISPLAY))
+    relays.set("codec", True)
+    assert recorded.pin(CODEC.pin).state
+    assert relays.states() == {"codec": "on", "display": "on"}
+
+
+@pytest.mark.parametrize("level", [False, True])
+def test_a_new_line_is_taken_as_it_is_and_one_that_goes_is_closed_and_not_driven(
+    recorded: MockFactory, relays: GpioRelays, level: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    pin = recorded.pin(LAMP.pin)
+    (pin.drive_high if level else pin.drive_low)()
+    assert relays.change((LAMP, CODEC)) == ()
+    assert relays.states() == {"lamp": "on" if level else "off", "codec": "on"}
+    assert (pin.done, pin.state) == (["output"], level)
+    assert recorded.pin(DISPLAY.pin).done == ["input", "closed"]
+    assert recorded.pin(CODEC.pin).done == []
+    assert "GPIO6 is no load any more" in caplog.text
+    gpiozero.Button(DISPLAY.pin, pin_factory=recorded).close()
+
+
+def test_only_a_new_line_that_cannot_be_had_is_told(recorded: MockFactory, relays: GpioRelays) -> None:
+    taken = gpiozero.LED(LAMP.pin, pin_factory=recorded)
+    assert relays.change((CODEC, LAMP, DISPLAY)) == ("lamp",)
+    assert relays.states() == {"codec": "on", "lamp": "unknown", "display": "on"}
+    assert relays.change((CODEC, called(LAMP, name="light"), DISPLAY)) == (), "it could not be had before either"
+    taken.close()
+    assert relays.change((CODEC, LAMP)) == ()
+    assert relays.states() == {"codec": "on", "lamp": "off"}
+
+
+def test_what_stands_in_lets_go_of_no_line_and_the_next_one_finds_it(recorded: MockFactory, relays: GpioRelays) -> None:
+    assert relays.change((), let_go=False) == ()
+    assert relays.states() == {}
+    assert relays.change((DISPLAY,)) == ()
+    assert relays.states() == {"display": "on"}
+    assert (recorded.pin(DISPLAY.pin).done, recorded.pin(CODEC.pin).done) == ([], ["input", "closed"])

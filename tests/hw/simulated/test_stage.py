@@ -95,6 +95,8 @@ def test_lines_of_text_press_and_hold_the_button(room: Room, word: str) -> None:
 
 
 def test_the_end_of_the_text_is_not_the_end_of_the_play(room: Room) -> None:
+    room.usb.start()
+    room.next()
     room.play({"at_s": 50, "do": "unplug"}, commands="")
     assert room.next() == UsbChanged(())
 
@@ -128,6 +130,8 @@ def test_a_microphone_is_muted_and_open_again(room: Room) -> None:
 
 def test_a_microphone_stays_muted_while_it_is_away(room: Room) -> None:
     usb = SimulatedUsb((MICROPHONE,), room.events.put)
+    usb.start()
+    room.next()
     for deed in (usb.mute, usb.unplug, usb.plug):
         deed("mic-table")
     events = [room.next() for _ in range(3)]
@@ -176,3 +180,37 @@ def test_standard_input_is_none_where_there_is_none(monkeypatch: pytest.MonkeyPa
     assert standard_input() is None
     monkeypatch.setattr(sys, "stdin", None)
     assert standard_input() is None
+
+
+def test_a_bus_that_nobody_watches_says_nothing_and_tells_all_to_who_begins(room: Room) -> None:
+    usb = SimulatedUsb((CAMERA, MICROPHONE), room.events.put)
+    usb.unplug("camera-main")
+    assert room.events.empty()
+    usb.start()
+    event = room.next()
+    assert isinstance(event, UsbChanged)
+    assert [device.node for device in event.devices] == ["mic-table"]
+
+
+def test_the_finger_follows_the_button_to_another_pin(room: Room) -> None:
+    moved = SECTION.model_copy(update={"pin": 22})
+    room.button.close()
+    room.button = GpioButton(moved, room.factory, room.events.put, debounce=False)
+    room.button.start()
+    room.finger.move(room.factory.pin(moved.pin), moved.hold_s)
+    room.play(commands="\n")
+    assert [room.next() for _ in range(2)] == TAP
+
+
+def test_a_finger_on_a_pin_that_became_an_output_does_nothing_and_goes_on(room: Room) -> None:
+    room.button.close()
+    room.factory.pin(SECTION.pin).output_with_state(True)
+    room.play(commands="\n")
+    room.finger.press()
+    other = SECTION.model_copy(update={"pin": 22})
+    room.button = GpioButton(other, room.factory, room.events.put, debounce=False)
+    room.button.start()
+    room.finger.move(room.factory.pin(other.pin), other.hold_s)
+    room.finger.press()
+    assert room.next() == ButtonPressed()
+    assert room.factory.pin(SECTION.pin).state
