@@ -34,6 +34,7 @@ class Commands(click.Group):
 
     LATER: ClassVar = {
         "aim": "agent.console.site_commands",
+        "config": "agent.console.config_group",
         "demo": "agent.console.cli",
         "drill": "agent.console.drill",
         "identify": "agent.console.power_commands",

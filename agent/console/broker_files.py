@@ -32,9 +32,10 @@ GROUP = "mosquitto"
 # command would take away what somebody gave it by hand. It has no commands, for it is told of none.
 SITE_BOTH = ("status",)
 SITE_READS = ("config/desired", "config/confirm", "history/ack", "conference", "command")
-SITE_WRITES = ("about", "power", "readiness", "headcount", "health", "config/reported", "history/headcount",
-               "history/event", "command/result")  # fmt: skip
-SEES_ALL: frozenset[Role] = frozenset({"recorder", "technician"})  # the others see no config that is pushed
+SITE_WRITES = ("about", "power", "readiness", "headcount", "health", "config/reported", "config/running",
+               "history/headcount", "history/event", "command/result")  # fmt: skip
+SEES_ALL: frozenset[Role] = frozenset({"recorder", "technician"})
+HIDDEN = ("config/desired", "config/running")  # from the others: neither what is pushed nor what runs
 WRITES: dict[Role, tuple[str, ...]] = {
     "recorder": ("history/ack",),
     "viewer": (),
@@ -53,7 +54,7 @@ def rights(members: tuple[Member, ...]) -> str:
 def _lines(member: Member) -> list[str]:
     if member.role == "site":
         return _of_site(member.id)
-    hidden = [] if member.role in SEES_ALL else [f"topic deny {ROOT}/+/config/desired"]
+    hidden = [] if member.role in SEES_ALL else [f"topic deny {ROOT}/+/{name}" for name in HIDDEN]
     writes = [f"topic write {ROOT}/+/{name}" for name in WRITES[member.role]]
     outside = ["topic read homeassistant/#", f"topic write {STATUS_TOPIC}"] if member.role == "home" else []
     return [*hidden, f"topic read {ROOT}/#", *writes, *outside]

@@ -7,6 +7,9 @@ is told how far it is (``history/ack``, retained), and which numbers never came.
 Several recorders with one name share the load (``$share``); none needs to know of the others, because what is told to a
 site is read from the database.
 
+Each ``config/desired`` is kept as well, so that the centre knows who changed what: once a second, and no row waits for
+it.
+
 Thread: the caller's of ``run``; no other. ``recorder_link`` is the connection, ``recorder_told`` what was said on it.
 """
 
@@ -25,6 +28,7 @@ from agent.adapters.mqtt_client import back_off_s
 from agent.adapters.twin import SOON_S, Twin
 from agent.console import progress
 from agent.console.complaints import of_agent
+from agent.console.recorder_configs import Pushed, pushed
 from agent.console.recorder_link import UNDER_WAY, Came, ClosedError, Connection
 from agent.console.recorder_told import Memory
 from agent.console.store import Key, Row, Store, unreadable
@@ -54,6 +58,8 @@ HOLE_AFTER_S = 5.0
 DATABASE_WAIT_MAX_S = 8.0  # the broker hears of us in between
 TOPICS = ("history/headcount", "history/event")
 ACKS = f"{ROOT}/+/history/ack"
+DESIRED = f"{ROOT}/+/config/desired"  # not shared: a group is not sent what is stored
+PUSHES_WAIT_MAX = 1000  # of 64 KiB; the broker gives all that are stored again at the next connection
 LOG_EVERY_S = SAY_AGAIN_S = 60.0
 NUL = "\\u0000"  # as JSON has it; PostgreSQL takes none
 # All others are the database's: another disk, a table or a right that somebody gives back, and it takes the same row.
@@ -79,12 +85,14 @@ class Recorder:
     def __init__(self, broker: BrokerSection, store: Store, name: str, share: str | None = "recorders") -> None:
         self._broker, self._store, self._name = broker, store, name
         prefix = "" if share is None else f"$share/{share}/"
-        self._topics = [*(f"{prefix}{ROOT}/+/{each}" for each in TOPICS), ACKS]
+        self._topics = [*(f"{prefix}{ROOT}/+/{each}" for each in TOPICS), ACKS, DESIRED]
         self._stop = threading.Event()
         self._client: Connection | None = None
         self._touched: set[Key] = set()
         self._with_holes: set[Key] = set()
         self._told = Memory()
+        self._pushes: list[Pushed] = []
+        self._last_push: dict[str, str] = {}
         self._twin = Twin("", "")
         self.counts: Counter[str] = Counter()
 
@@ -198,6 +206,9 @@ class Recorder:
         if name == "history/ack":
             self._heard_ack(site, came.raw)
             return None
+        if name == "config/desired":
+            self._heard_push(site, came.raw, now_s)
+            return None
         if name not in TOPICS:
             return self._refused(came, "unknown topic")
         if not came.qos:
@@ -220,6 +231,25 @@ class Recorder:
             log.warning("%s: refused, %s", came.full_topic[:100], why)
         return None
 
+    # Pushes of a config
+
+    def _heard_push(self, site: str, raw: bytes, now_s: float) -> None:
+        push = pushed(site, raw, now_s)
+        if push is not None and self._last_push.get(site) != push.id and len(self._pushes) < PUSHES_WAIT_MAX:
+            self._last_push[site] = push.id
+            self._pushes.append(push)
+
+    def _keep_pushes(self) -> None:
+        """Write the pushes that wait; where the database takes none, again in a second."""
+        try:
+            self._store.configs.keep(self._pushes)
+        except ROWS_OWN_FAULT as error:
+            log.error("who changed a config is refused by the database: %s", _first_line(error))
+        except SQLAlchemyError as error:
+            log.error("who changed a config cannot be written: %s", _first_line(error))
+            return
+        self._pushes.clear()
+
     # Acknowledgements
 
     def _greet(self) -> None:
@@ -241,6 +271,7 @@ class Recorder:
             log.error("how far the sites are cannot be read or written: %s", _first_line(error))
             self._touched |= touched
         client.flush()
+        self._keep_pushes()
 
     def _tell(self, client: Connection, key: Key, upto: int, here: Sequence[progress.Here], now_s: float) -> int:
         """Tell one site how far it is; returns up to where nothing has to be looked at any more."""

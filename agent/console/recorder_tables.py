@@ -42,6 +42,19 @@ PROGRESS = Table(
     Column("epoch", EPOCH, primary_key=True),
     Column("upto", NUMBER, nullable=False),
 )
+PUSH = Table(
+    "config_pushes",
+    META,
+    Column("site", SITE, primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("revision", NUMBER, nullable=False),
+    Column("base", NUMBER),  # what the sender saw running
+    Column("issued_by", String(200), nullable=False),  # a claim
+    Column("issued_at_s", Float, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("received_s", Float, nullable=False),
+)
 BOOT = Table(
     "boot",
     META,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent.console.progress import Here
+from agent.console.recorder_configs import ConfigLog
 from agent.console.recorder_tables import BOOT, META, PROGRESS, ROW
 from agent.core.contract import HistoryEvent, HistoryHeadcount, HistoryRow
 
@@ -65,6 +66,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
         self._upsert = self._upsert_of_rows()
+        self.configs = ConfigLog(self._engine)
         self._began: dict[Boot, float] = {}  # what does not change any more, so it need not be asked for again
 
     @property

@@ -23,6 +23,7 @@ REASON = {
     "starting": ("đang khởi động", "starting"),
     "few_samples": ("mới bắt đầu đếm", "just begun"),
     "settling": ("đang ổn định, còn tìm thêm", "settling, still finding people"),
+    "settings_changed": ("cấu hình đã đổi, đếm lại", "the config has changed, counting anew"),
     "camera_moved": ("camera đã xoay, đếm lại", "camera moved, counting anew"),
     "frame_size": ("khung hình khác cỡ", "another frame size"),
     "clock_backwards": ("thời gian chạy lùi", "time went backwards"),

@@ -45,6 +45,7 @@ def examine(config: Path, state: Path, room_file: Path | None, is_tried: bool = 
         ("broker", "connect", lambda: link.broker(scene, identity, outcomes.get("broker"))),
         ("room.checks", "display", lambda: wires.checks_and_box(scene, room.config, outcomes)),
         ("power.chip", "power", lambda: wires.pins(scene, room.config.power)),
+        ("box.running", "box", lambda: box.running(state, config)),
         ("box.room", "box", lambda: [box.room(scene, room)]),
         ("box.state", "box", lambda: [box.state(scene)]),
         ("box.service", "box", lambda: box.services(scene, room.config)),

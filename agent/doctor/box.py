@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from agent.adapters import units
+from agent.adapters import running_agent, units
 from agent.adapters.config_store import load_identity
 from agent.adapters.files import is_there
 from agent.adapters.rights import nearest_folder
@@ -33,6 +33,25 @@ def identity(scene: Scene, path: Path) -> tuple[Identity | None, Diagnosis]:
         return None, worsened(found, ("failed", "broken"), "\n".join((str(path), *map(str, error.problems))))
     found = replace(found, seen=f"{path}: {read.site} · {read.broker.url}")
     return read, worsened(found, judged, str(path))
+
+
+def running(state: Path, path: Path) -> list[Diagnosis]:
+    """The identity file that the agent on this box was started with, where one runs: it reads it once.
+
+    Whoever has changed it, or tries another one, is told that the service still runs with what it has read. The files
+    that it names (ca, certificate, key, password) are read at each connect.
+    """
+    agent = running_agent.find(state)
+    if agent is None:
+        return []
+    seen = f"{agent.identity} ({agent.since.astimezone():%Y-%m-%d %H:%M:%S})"
+    found = Diagnosis("box.running", "box.running", "box", seen=seen)
+    until = "cho đến khi khởi động lại / until it is restarted the service runs with"
+    if not is_there(agent.identity) or (is_there(path) and not path.samefile(agent.identity)):
+        return [worsened(found, ("warning", "other_file"), f"{seen}: dịch vụ vẫn chạy với tệp này {until} this file")]
+    if running_agent.has_changed_since(agent.identity, agent.since):
+        return [worsened(found, ("warning", "not_taken"), f"{seen}: dịch vụ vẫn chạy với bản cũ {until} the old one")]
+    return [found]
 
 
 def room(scene: Scene, read: RoomRead) -> Diagnosis:

@@ -43,13 +43,14 @@ def test_rights_are_by_user_and_never_for_all() -> None:
     assert text.count("\nuser ") == 2
     assert text.partition("\nuser hue\n")[2].strip().splitlines() == [
         "topic deny diemcau/v1/+/config/desired",
+        "topic deny diemcau/v1/+/config/running",
         "topic read diemcau/v1/#",
     ]
 
 
 def test_a_site_has_lines_for_nothing_but_its_own_and_what_is_for_all_sites() -> None:
     lines = rights((member("chi-linh"),)).strip().splitlines()[3:]
-    assert len(lines) == 18
+    assert len(lines) == 19
     foreign = [line for line in lines if "chi-linh" not in line]
     assert foreign == ["topic read diemcau/v1/_all/command", "topic read homeassistant/status"]
     assert not [line for line in lines if "#" in line or "+" in line]

@@ -1,17 +1,21 @@
 """The broker and what we show it, from an identity and how far the knock came."""
 
+import socket
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from agent.adapters.broker_check import Knock
+from agent.adapters.broker_check import Knock, knock
 from agent.adapters.errands import Outcome
+from agent.adapters.mosquitto import Mosquitto
 from agent.adapters.units import Unit
 from agent.core.diagnosis import Diagnosis
 from agent.core.identity import BrokerSection, Identity
-from agent.doctor import link
+from agent.doctor import box, examine, link
 from tests.adapters.pki import SERVER, Authority, broker_of
+from tests.conftest import Ear, Site, wait_for
 from tests.doctor.scenes import STRANGER, named, scene
 
 SITE = "chi-linh"
@@ -196,3 +200,61 @@ def test_an_expired_ca_and_one_that_was_renewed_beside_it(tmp_path: Path) -> Non
     both = tmp_path / "both.pem"
     both.write_bytes(old.pem.read_bytes() + new.pem.read_bytes())
     assert named(look(broker_of(8883, both, None)), "broker.ca").state == "ok"
+
+
+def tried(running: Site, path: Path) -> dict[str, Diagnosis]:
+    return {each.name: each for each in examine(path, running.folder / "state", running.folder / "room.toml").checks}
+
+
+def test_a_broker_or_ca_that_does_not_answer_is_told_before_the_restart_and_costs_the_link_only(
+    tmp_path: Path,
+    ca: Authority,
+    broker: Mosquitto,
+    ear: Ear,
+    site: Callable[..., Site],
+    request: pytest.FixtureRequest,
+) -> None:
+    """FAULTS 39."""
+    running = site(broker.url, [])
+    running.start()
+    first = ear.wait("/status", lambda said: said["state"] == "running", "the agent is there")
+    own = running.folder / "agent.toml"
+    (taken,) = box.running(running.folder / "state", own)
+    assert (taken.state, str(own) in taken.seen) == ("ok", True)
+
+    pem, key = ca.issue(SITE)
+    with_tls = Mosquitto(tmp_path, extra=ca.server())
+    with_tls.start()
+    request.addfinalizer(with_tls.close)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        proof = f'certificate = "{pem}"\nkey = "{key}"\n'
+        new = tmp_path / "new.toml"
+        text = f'site = "{SITE}"\n[broker]\nurl = "mqtts://127.0.0.1:{{port}}"\nca = "{{ca}}"\n{proof}'
+        new.write_text(text.format(port=with_tls.port, ca=Authority(tmp_path, "other").pem))
+        found = tried(running, new)
+        assert (found["broker.tls"].state, found["broker.tls"].reason) == ("failed", "server_unknown")
+        assert (found["box.running"].state, found["box.running"].reason) == ("warning", "other_file")
+        assert "until it is restarted the service runs with this file" in found["box.running"].seen
+        new.write_text(text.format(port=with_tls.port, ca=ca.pem))
+        assert {found.state for name, found in tried(running, new).items() if name.startswith("broker.")} == {"ok"}
+        new.write_text(text.format(port=silent.getsockname()[1], ca=ca.pem))
+        nobody = broker_of(silent.getsockname()[1], ca.pem, (pem, key))
+        assert named(look(nobody, knock(nobody, patience_s=0.3)), "broker.tls").reason == "tls_silent"
+
+        ear.forget()
+        running.write(b"\n")
+        ear.wait("/power", lambda said: said["state"] == "on", "the button works")
+        again = ear.wait("/status", lambda said: said["state"] == "running", "it has not been thrown out")
+        assert (again["session"], again["connection"]) == (first["session"], first["connection"])
+
+        new.replace(own)  # in spite of all that
+        wait_for(
+            lambda: not own.touch() and box.running(running.folder / "state", own)[0].reason == "not_taken", "told"
+        )
+        running.close()
+        assert box.running(running.folder / "state", own) == []
+        before = len(running.log)
+        running.start()
+        wait_for(lambda: "power: on" in running.log[before:], "the relays are as they were, without a link")
+        running.write(b"hold\n")
+        wait_for(lambda: "power: off" in running.log[before:], "the button works")

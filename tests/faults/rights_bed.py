@@ -31,8 +31,8 @@ Pair = tuple[Path, Path]
 SITE, OTHER, BY_PASSWORD = "chi-linh", "nam-sach", "kinh-mon"
 WHO = {SITE: "site", "ghi": "recorder", "hue": "viewer", "lan": "operator", "minh": "technician", "nha": "home",
        "la": "stranger"}  # fmt: skip
-FROM_SITE = {"status", "about", "power", "readiness", "headcount", "health", "config/reported", "history/headcount",
-             "history/event", "command/result"}  # fmt: skip
+FROM_SITE = {"status", "about", "power", "readiness", "headcount", "health", "config/reported", "config/running",
+             "history/headcount", "history/event", "command/result"}  # fmt: skip
 TO_SITE = {"config/desired", "config/confirm", "history/ack", "conference", "command"}
 
 

@@ -28,7 +28,7 @@ def may_read(role: str, full: str) -> bool:
         case "home" if full.startswith("homeassistant/"):
             return True
         case "viewer" | "operator" | "home":
-            return full.startswith("diemcau/v1/") and not full.endswith("/config/desired")
+            return full.startswith("diemcau/v1/") and not full.endswith(("/config/desired", "/config/running"))
     return False
 
 

@@ -1,0 +1,100 @@
+"""What the broker has stored of a site's config, as a fold of messages. Pure."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent.console.sites import Presence, Sites, SiteView, plain, take
+from agent.core.config import RoomConfig, parse_kept
+from agent.core.config_document import open_envelope
+from agent.core.config_messages import ConfigDesired, ConfigReported, ConfigRunning
+from agent.core.contract import MODELS, compact, decode, topic
+from agent.core.errors import ConfigError
+
+OF_THE_SITE = ("status", "about", "readiness")
+OF_ITS_CONFIG = ("config/running", "config/reported", "config/desired")
+NAMES = (*OF_THE_SITE, *OF_ITS_CONFIG)
+UNDER_WAY = ("applying", "pending_confirm", "deferred")
+
+
+@dataclass(frozen=True, slots=True)
+class SiteConfig:
+    """One site. ``stored`` is what lies on ``config/desired``, as it came; empty: nothing."""
+
+    view: SiteView
+    running: ConfigRunning | None = None
+    reported: ConfigReported | None = None
+    stored: bytes = b""
+
+    @property
+    def site(self) -> str:
+        """Its id."""
+        return self.view.site
+
+    @property
+    def title(self) -> str:
+        """Id and name, for a heading."""
+        return self.site if self.view.name == self.site else f"{self.site} · {self.view.name}"
+
+    @property
+    def presence(self) -> Presence:
+        """Whether it is there."""
+        return self.view.presence
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where it belongs, from the top."""
+        return tuple(map(plain, self.view.about.path)) if self.view.about else ()
+
+    @property
+    def desired(self) -> ConfigDesired | None:
+        """What lies on ``config/desired``, where that can be read."""
+        return open_envelope(self.stored).desired if self.stored else None
+
+    @property
+    def next_revision(self) -> int:
+        """One above every revision that is known of it, also of what it refused."""
+        stored = open_envelope(self.stored).revision if self.stored else None
+        said = (self.running.revision if self.running else None, self.reported.revision if self.reported else None)
+        return max((each for each in (*said, stored) if each is not None), default=0) + 1
+
+    @property
+    def runs(self) -> RoomConfig | None:
+        """What it runs with; None: it has not said, or says what this version cannot read."""
+        if self.running is None:
+            return None
+        try:
+            return parse_kept(compact(self.running.config), self.site)[0]
+        except ConfigError:
+            return None
+
+    @property
+    def of_another_version(self) -> bool:
+        """Whether it says that its configs have other keys than those that are known here."""
+        from agent.core.config_schema import schema_digest
+
+        said = self.view.about.config_schema_digest if self.view.about else None
+        return said is not None and said != schema_digest()
+
+
+def heard(known: SiteConfig, name: str, raw: bytes) -> SiteConfig:
+    """Take one message in. What cannot be read changes nothing."""
+    if name == "config/desired":
+        return replace(known, stored=raw)
+    if name in OF_THE_SITE:
+        sites, _ = take(Sites({known.site: known.view}), topic(known.site, name), raw)
+        return replace(known, view=sites.by_id[known.site])
+    if name not in OF_ITS_CONFIG:
+        return known
+    try:
+        payload: Any = decode(MODELS[name], raw) if raw else None
+    except ValueError:
+        return known
+    return replace(known, running=payload) if name == "config/running" else replace(known, reported=payload)
+
+
+def report_of(raw: bytes) -> ConfigReported | None:
+    """What came on ``config/reported``, where it can be read."""
+    try:
+        return decode(ConfigReported, raw)
+    except ValueError:
+        return None
