@@ -25,7 +25,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How it is pushed. ``unattended``: also to sites that are away, which take it when they come back."""
+    """How it is pushed. ``unattended``: nobody confirms, so a site that is away or in use can take it later."""
 
     by: str
     at: datetime
@@ -89,7 +89,7 @@ def push_of(plan: Plan, terms: Terms, id_: str) -> Push:
         base_revision=None if known.running is None else known.running.revision or 0,
         issued_by=terms.by,
         issued_at=terms.at,
-        confirm_within_s=0.0 if plan.is_away else terms.confirm_within_s,
+        confirm_within_s=0.0 if terms.unattended else terms.confirm_within_s,
         config=plan.document,
     )
     return Push(known.site, message, known.stored, terms.asks)

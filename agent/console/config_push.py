@@ -23,6 +23,7 @@ Outcome = Literal["applied", "unchanged", "rejected", "rolled_back", "deferred",
                   "no_answer", "not_started"]  # fmt: skip
 WELL: tuple[Outcome, ...] = ("applied", "unchanged")
 REFUSED = 0x80  # MQTT 5, 2.4: from here on a reason code is a failure
+LEFT = "left_with_site"
 DESIRED, CONFIRM = "config/desired", "config/confirm"
 
 
@@ -74,6 +75,8 @@ def heard(push: Push, report: ConfigReported) -> Step:
     match report.state:
         case "deferred":
             # One that cannot go back just now says so in the same way; that one is not to be withdrawn any more.
+            if report.reason == "room_on" and not push.message.confirm_within_s:
+                return replace(push, outcome="deferred", reason=LEFT), ()  # nobody has to be here when it is off
             phase: Phase = "held" if (report.reason or "").startswith("going_back") else "deferred"
             return replace(push, phase=phase, reason=report.reason), ()
         case "applying":
@@ -89,8 +92,10 @@ def heard(push: Push, report: ConfigReported) -> Step:
 
 
 def applied(push: Push) -> Step:
-    """It runs there. A box that is put in the place of this one finds it stored, and has nobody who confirms."""
-    for_good = push.message.model_copy(update={"confirm_within_s": 0.0})
+    """It runs there. A box that is put in the place of this one finds it stored: nobody confirms it then, and nothing
+    that it was made from runs there.
+    """
+    for_good = push.message.model_copy(update={"confirm_within_s": 0.0, "base_revision": None})
     return replace(push, outcome="applied", reason=None), (Say(DESIRED, encode(for_good)),)
 
 
@@ -119,7 +124,7 @@ def give_up(push: Push, why: str) -> Step:
     if push.phase == "confirmed":
         return replace(push, outcome="no_answer", reason="confirmed"), ()
     outcome: Outcome = "deferred" if push.phase == "deferred" else "no_answer"
-    reason = {"sent": why, "deferred": push.reason}.get(push.phase, "goes_back")
+    reason = {"sent": why, "deferred": f"withdrawn: {push.reason}"}.get(push.phase, "goes_back")
     return replace(push, outcome=outcome, reason=reason), _put_back(push)
 
 

@@ -39,8 +39,8 @@ Row = tuple[Plan, dict[str, Any]]
 @click.option("--merge", is_flag=True, help="FILE holds only what changes, and is laid over each site's own config.")
 @click.option("--yes", is_flag=True, help="Do not ask before; for scripts.")
 @click.option("--ask", is_flag=True, help="Ask you about each site before it keeps the config, and show its checks.")
-@click.option("--unattended", is_flag=True, help="Leave it at the broker also for sites that are away: they take it "
-              "when they come back, on their own proof.")  # fmt: skip
+@click.option("--unattended", is_flag=True, help="Nobody confirms: each site decides by its own checks, also one that "
+              "is away, or whose room is on, when it comes to it.")  # fmt: skip
 @click.option(
     "--confirm-within",
     "confirm_within_s",
@@ -71,6 +71,8 @@ def push(
     """
     sites, file = sites_and_file(what)
     names = wanted(sites, all_, group)
+    if ask and unattended:
+        raise click.UsageError("--ask and --unattended exclude each other.")
     _may_ask(yes, ask, file)
     order = Order(document_of(file), merge, file)
     with looking(broker, centre, names, all_, group) as (desk, known):

@@ -77,7 +77,8 @@ class Pushing:
                 return False
             self._wave = number
             ended = self._one_wave([waiting.pop(site) for site in wave])
-            if has_failed([each.outcome for each in ended if each.outcome is not None]):
+            is_unattended = not any(each.message.confirm_within_s for each in ended)
+            if has_failed([each.outcome for each in ended if each.outcome is not None], is_unattended):
                 return False
         return True
 

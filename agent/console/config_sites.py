@@ -54,7 +54,8 @@ class SiteConfig:
     def next_revision(self) -> int:
         """One above every revision that is known of it, also of what it refused."""
         stored = open_envelope(self.stored).revision if self.stored else None
-        said = (self.running.revision if self.running else None, self.reported.revision if self.reported else None)
+        running = (self.running.revision, self.running.settled) if self.running else ()
+        said = (*running, self.reported.revision if self.reported else None)
         return max((each for each in (*said, stored) if each is not None), default=0) + 1
 
     @property

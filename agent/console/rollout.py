@@ -20,7 +20,8 @@ def waves(sites: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(each) for each in cut if each)
 
 
-def has_failed(outcomes: Iterable[Outcome]) -> bool:
-    """Whether nothing may begin after a wave that ended so."""
+def has_failed(outcomes: Iterable[Outcome], is_unattended: bool = False) -> bool:
+    """Whether nothing may begin after a wave that ended so. ``is_unattended``: it is known that sites take it later."""
     ended = list(outcomes)
-    return "applied" not in ended or any(each not in NO_FAULT for each in ended)
+    is_shown = is_unattended or "applied" in ended
+    return not is_shown or any(each not in NO_FAULT for each in ended)

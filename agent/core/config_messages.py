@@ -70,7 +70,8 @@ class ConfigReported(FromSite):
 
 class ConfigRunning(FromSite):
     """Topic ``config/running``: the config that runs, as written. ``source`` says how it came; ``revision`` None:
-    it never had one."""
+    it never had one. ``settled`` is the highest revision ever settled here: a new one has to be above it.
+    """
 
     id: str | None = Field(default=None, max_length=64)
     revision: int | None
@@ -78,4 +79,5 @@ class ConfigRunning(FromSite):
     effective_digest: str = Field(max_length=64)
     source: Source
     issued_by: str | None = None
+    settled: int | None = None
     config: Document

@@ -65,6 +65,7 @@ def live(update: "ConfigUpdate", now: Now, self: Self) -> dict[str, ConfigReport
             effective_digest=running.effective_digest,
             source=running.source,
             issued_by=running.issued_by,
+            settled=update.highest,
             config=running.document,
         ),
     }

@@ -28,10 +28,13 @@ Verdict = Literal["go_on", "call", "not_confirmed", "broker_lost", "checks_worse
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """How the room stood when the candidate was applied: each required check's state, and its power."""
+    """How the room stood when the candidate was applied: each required check's state, and its power. ``is_own``: with a
+    config of its own, so that a check that is new was fine before; without one the room was worth nothing.
+    """
 
     checks: dict[str, State]
     power: RoomState
+    is_own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,11 @@ class Trial:
         return None if self.since_s is None or self.called_at is not None else self.since_s + self.left_s
 
 
-def before(readiness: Readiness, power: RoomState) -> Trial:
+def before(readiness: Readiness, power: RoomState, is_own: bool) -> Trial:
     """Not begun yet: the candidate is about to be applied, and this is how the room stands."""
     watched = readiness.watched.values()
     checks = {each.finding.name: each.state for each in watched if each.finding.required}
-    return Trial(0.0, None, Baseline(checks, power), needs_person=True, is_local=True, is_reached=True)
+    return Trial(0.0, None, Baseline(checks, power, is_own), needs_person=True, is_local=True, is_reached=True)
 
 
 def begin(confirm_within_s: float, baseline: Baseline, now: Now, is_local: bool, is_linked: bool) -> Trial:
@@ -124,11 +127,12 @@ def worse(baseline: Baseline, readiness: Readiness, power: RoomState) -> tuple[s
 
     A check that is new was fine before: with one that fails the room is not what it was.
     """
+    new: State = "ok" if baseline.is_own else "failed"
     found = list[str]()
     is_open = False
     for each in readiness.watched.values():
         name = each.finding.name
-        if not each.finding.required or name in NOT_COMPARED or baseline.checks.get(name, "ok") not in WELL:
+        if not each.finding.required or name in NOT_COMPARED or baseline.checks.get(name, new) not in WELL:
             continue
         if each.state == "failed":
             found.append(name)

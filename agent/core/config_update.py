@@ -147,7 +147,8 @@ def _staged(update: ConfigUpdate, is_on_disk: bool, view: View) -> Result:
         # Nothing was tried, so it is not settled: a disk that can be written again takes it at the next connect.
         report = report_of(candidate, "rejected", "not_stored")
         return replace(update, phase="resting", candidate=None, report=report), [Log("error", "config: not stored")]
-    trial = config_trial.before(view.readiness, view.power.state)
+    is_own = update.running is not None and update.running.source != "built_in"
+    trial = config_trial.before(view.readiness, view.power.state, is_own)
     update = replace(update, phase="applying", trial=trial, report=report_of(candidate, "applying"))
     return update, [Log("info", f"config: {named(candidate)}: trying it"), ApplyConfig(candidate.config)]
 

@@ -1,5 +1,6 @@
 """agent/console/config_push.py and rollout.py: what a desk says to a site, and when it stops, as tables."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,7 +42,7 @@ def after(*reports: ConfigReported, **changes: Any) -> tuple[Push, list[tuple[st
 
 
 FIRST = (DESIRED, encode(MESSAGE), True)
-FOR_GOOD = (DESIRED, encode(MESSAGE.model_copy(update={"confirm_within_s": 0.0})), True)
+FOR_GOOD = (DESIRED, encode(MESSAGE.model_copy(update={"confirm_within_s": 0.0, "base_revision": None})), True)
 KEPT = (CONFIRM, b'{"id":"u1"}', False)
 BACK = (DESIRED, BEFORE, True)
 WITHDRAWN = (DESIRED, b"", True)
@@ -95,7 +96,7 @@ def test_what_a_site_reports_leads_to_one_outcome(
     ("reports", "outcome", "reason", "published"),
     [
         ([], "no_answer", "time_over", [WITHDRAWN, BACK]),
-        ([report("deferred", reason="room_on")], "deferred", "room_on", [WITHDRAWN, BACK]),
+        ([report("deferred", reason="room_on")], "deferred", "withdrawn: room_on", [WITHDRAWN, BACK]),
         ([report("applying")], "no_answer", "goes_back", [WITHDRAWN, BACK]),
         ([report("pending_confirm", checks_worse=("a",))], "no_answer", "goes_back", [WITHDRAWN, BACK]),
         ([report("deferred", reason="going_back: room_on")], "no_answer", "goes_back", [WITHDRAWN, BACK]),
@@ -164,3 +165,12 @@ def test_one_site_then_a_tenth_then_all(count: int, sizes: list[int]) -> None:
 )
 def test_a_wave_fails_with_a_site_that_does_or_when_nobody_took_it(outcomes: list[Any], failed: bool) -> None:
     assert has_failed(outcomes) is failed
+    assert has_failed(outcomes, is_unattended=True) is (failed and outcomes != ["deferred"])
+
+
+def test_what_nobody_confirms_is_left_with_a_site_whose_room_is_on() -> None:
+    unattended = a_push()
+    unattended = replace(unattended, message=MESSAGE.model_copy(update={"confirm_within_s": 0.0}))
+    left, acts = heard(unattended, report("deferred", reason="room_on"))
+    assert (left.outcome, left.reason, acts) == ("deferred", "left_with_site", ())
+    assert heard(unattended, report("deferred", reason="switching"))[0].outcome is None

@@ -87,7 +87,7 @@ def test_a_site_that_takes_it_is_confirmed_and_finds_it_stored_for_good(broker: 
     first, second = map(json.loads, site.desired)
     assert (first["revision"], first["base_revision"], first["issued_by"]) == (4, 3, "An")
     assert (first["confirm_within_s"], second["confirm_within_s"]) == (120, 0)
-    assert {**first, "confirm_within_s": 0} == second == json.loads(stored(broker))
+    assert {**first, "confirm_within_s": 0, "base_revision": None} == second == json.loads(stored(broker))
     assert first["config"] == {**ROOM, "headcount": {"window_s": 60}}
     assert site.confirmed == [first["id"]]
 
@@ -108,7 +108,7 @@ def test_what_would_change_nothing_is_not_pushed(broker: Mosquitto, site: FakeSi
         ("rolled_back", "rolled_back", "part_failed: camera"),
         ("silent", "no_answer", "time_over"),
         ("unknown", "no_answer", "goes_back"),
-        ("room_on", "deferred", "room_on"),
+        ("room_on", "deferred", "withdrawn: room_on"),
     ],
 )
 def test_each_way_that_it_can_go(broker: Mosquitto, site: FakeSite, way: Way, state: str, reason: str | None) -> None:
@@ -402,7 +402,7 @@ def test_ctrl_c_withdraws_what_waits_and_begins_nothing_new(broker: Mosquitto, f
     assert code == 130
     rows = [json.loads(line) for line in out.splitlines()]
     assert [(row["site"], row["state"], row["reason"]) for row in rows] == [
-        ("a", "deferred", "room_on"),
+        ("a", "deferred", "withdrawn: room_on"),
         ("b", "not_started", "interrupted"),
     ]
 

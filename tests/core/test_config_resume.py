@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.core.events import UsbChanged
 from tests.core.config_bed import ConfigRig, PowerCut, with_window
 from tests.core.rig import room_config
 
@@ -100,3 +101,13 @@ def test_an_agent_without_any_config_of_its_own_says_so() -> None:
     rig.begin()
     assert rig.said["config/running"]["config"] == {}
     assert rig.said["config/reported"]["id"] is None
+
+
+def test_a_box_in_the_place_of_another_takes_what_was_stored_for_good() -> None:
+    rig = ConfigRig()
+    rig.disk["room.json"], rig.source = {}, "built_in"
+    rig.begin()
+    rig.do(UsbChanged(()))  # its camera is fed by the room, which is off
+    rig.push(with_window(30), 17, confirm_within_s=0, base_revision=None)
+    assert rig.report == ("applied", None)
+    assert rig.disk["room.json"] == with_window(30)
