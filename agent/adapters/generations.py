@@ -55,7 +55,8 @@ class Generations:
         write_durably(self._candidate, text, self._disk)
 
     def promote(self, document: Document) -> None:
-        """Make this document the last good config, keep the one before, and let go of the candidate.
+        """Make this document the last good config, and keep the one before. Where it is that already, let go of the
+        candidate: its file is there until somebody knows of it otherwise.
 
         Raises:
             OSError: It could not be made that. The one before is the last good one, and the candidate is there.
@@ -63,10 +64,12 @@ class Generations:
         present = _document(self._last_good)
         if present is None or digest(present) != digest(document):
             self._replace(written(document), is_good=present is not None)
+            needless = [_before(self._state, number) for number in _numbers(self._state)[KEPT_BEFORE:]]
+        else:
+            needless = [self._candidate]
         try:
-            self._disk.unlink(self._candidate)
-            for number in _numbers(self._state)[KEPT_BEFORE:]:
-                self._disk.unlink(_before(self._state, number))
+            for path in needless:
+                self._disk.unlink(path)
             self._disk.sync_folder(self._state)
         except OSError as error:
             log.warning("what the new room config has no need of is still in %s: %s", self._state, error)

@@ -137,8 +137,8 @@ class ApplyConfig:
 
 @dataclass(frozen=True, slots=True)
 class PromoteCandidate:
-    """Make this document the last good config, keep the one before it, and let go of the candidate. Answered by
-    ``CandidatePromoted``; ordered once more of what is the last good one already, it only lets go."""
+    """Make this document the last good config, and keep the one before it. Answered by ``CandidatePromoted``. Ordered
+    once more of what is the last good one already, it lets go of the candidate."""
 
     document: dict[str, Any]
 

@@ -21,6 +21,8 @@ Document = dict[str, Any]
 DEEPEST = 32  # a room config has 6 levels
 PROBLEMS_MAX = 50  # what is wrong with the rest is told when these are mended; the report has to fit into a message
 SOURCE = "config"
+# Marks that turn the direction of what follows: a sentence that holds one is not what it looks like.
+BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def decode_strictly(raw: bytes) -> Document:
         raise _refused(f"this is not JSON: {_short(str(error))}") from error
     if not isinstance(data, dict):
         raise _refused("an object is expected")
-    if problem := _unfit(data):
+    if problem := unfit(data):
         raise ConfigError(SOURCE, (problem,))
     return data
 
@@ -100,7 +102,7 @@ def read_document(text: str, source: str, json_document: bool) -> Document:
         data = decode(text, source, json_document=True)
     else:
         data = json.loads(json.dumps(decode(text, source, json_document=False), default=str))
-    if problem := _unfit(data):
+    if problem := unfit(data):
         raise ConfigError(source, (problem,))
     return data
 
@@ -154,7 +156,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _unfit(data: Document) -> Problem | None:
+def unfit(data: Document) -> Problem | None:
     """What no file and no message could hold, or nobody could read: too deep, a control character, half a letter, a
     number beyond all others. Without recursion: the data comes from anybody.
     """
@@ -165,7 +167,7 @@ def _unfit(data: Document) -> Problem | None:
             return Problem("", f"this is nested more than {DEEPEST} levels deep")
         texts = [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
         if any(not _is_text(text) for text in texts):
-            return Problem(_path(location), "has a control character, or half a letter, in it")
+            return Problem(_path(location), "has a control character, a mark of direction or half a letter in it")
         if isinstance(value, float) and not math.isfinite(value):
             return Problem(_path(location), "is no number that can be sent")
         if isinstance(value, dict):
@@ -176,6 +178,8 @@ def _unfit(data: Document) -> Problem | None:
 
 
 def _is_text(text: str) -> bool:
+    if BIDI & set(text):
+        return False
     return all(
         letter >= " " and not "\x7f" <= letter <= "\x9f" and not "\ud800" <= letter <= "\udfff" for letter in text
     )

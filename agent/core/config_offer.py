@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from agent.core.commands import Command, Log
 from agent.core.config_document import Envelope, digest, open_envelope, parse_document
-from agent.core.config_messages import ConfigDesired
+from agent.core.config_messages import ConfigDesired, Source
 from agent.core.config_reports import Report, once
-from agent.core.config_state import Candidate, ConfigUpdate, Record, Result, View, report_of, settled
+from agent.core.config_state import Candidate, ConfigUpdate, Result, View, report_of, settled
 from agent.core.errors import ConfigError
 
 
@@ -24,13 +24,15 @@ def offered(update: ConfigUpdate, raw: bytes, view: View, is_local: bool) -> Res
     desired = envelope.desired
     if is_local:
         desired = desired.model_copy(update={"revision": _newest(update) + 1})
-    if known := _known(update, desired):
-        return update, [once(known, update, view.now, view.self)]
+    if _is_known(update, desired):
+        known = _known(update, desired)
+        return update, [] if known is None else [once(known, update, view.now, view.self)]
     report = Report(desired.id, desired.revision, digest(desired.config), "rejected")
     if desired.revision <= _newest(update):
         said = [once(replace(report, reason="old_revision"), update, view.now, view.self)]
         return update, said if not _runs(update, desired) else []
-    if is_stale(desired, update):
+    is_as_it_is = update.running is not None and report.digest == update.running.digest and update.phase == "resting"
+    if is_stale(desired, update) and not is_as_it_is:
         return rejected(update, replace(report, reason="stale_base"), desired, view)
     try:
         config = parse_document(desired.config, "config", view.self.reserved_pins)
@@ -40,25 +42,36 @@ def offered(update: ConfigUpdate, raw: bytes, view: View, is_local: bool) -> Res
 
 
 def _wanted(update: ConfigUpdate, candidate: Candidate, view: View) -> Result:
-    running, orders = update.running, list[Command]()
-    if running is not None and update.phase == "resting" and candidate.digest == running.digest:
-        desired = candidate.desired
-        running = replace(running, id=desired.id, revision=desired.revision, issued_by=desired.issued_by)
-        return settled(replace(update, running=running), report_of(candidate, "applied"), candidate, view)
+    orders = list[Command]()
     if update.waiting is not None:
-        gone = report_of(update.waiting, "rejected", "superseded")
-        update, orders = rejected(replace(update, waiting=None), gone, update.waiting, view)
+        update, orders = dropped(update, "superseded", view)
     if update.phase != "resting":
         orders = [*orders, once(report_of(candidate, "deferred", "trial"), update, view.now, view.self)]
     return replace(update, waiting=candidate), orders
 
 
+def as_it_is(update: ConfigUpdate, candidate: Candidate, view: View) -> Result:
+    """What is wanted runs already: nothing is touched for it."""
+    desired, running = candidate.desired, update.running
+    if running is not None:
+        source: Source = "local" if candidate.is_local else "push"
+        running = replace(running, id=desired.id, revision=desired.revision, issued_by=desired.issued_by, source=source)
+    return settled(replace(update, running=running), report_of(candidate, "applied"), candidate, view)
+
+
+def dropped(update: ConfigUpdate, why: str, view: View) -> Result:
+    """What waits is not even tried."""
+    waiting = update.waiting
+    if waiting is None:
+        return update, []
+    return rejected(replace(update, waiting=None), report_of(waiting, "rejected", why), waiting, view)
+
+
 def _withdrawn(update: ConfigUpdate, view: View) -> Result:
     """Nothing is desired any more. What runs, or is on trial, stays as it is."""
-    waiting = update.waiting
-    if waiting is None or waiting.is_local:
+    if update.waiting is None or update.waiting.is_local:
         return update, []
-    return rejected(replace(update, waiting=None), report_of(waiting, "rejected", "withdrawn"), waiting, view)
+    return dropped(update, "withdrawn", view)
 
 
 def _unreadable(update: ConfigUpdate, envelope: Envelope, view: View) -> Result:
@@ -79,22 +92,24 @@ def rejected(update: ConfigUpdate, report: Report, what: Candidate | ConfigDesir
     return replace(update, report=before), [*orders, once(report, update, view.now, view.self)]
 
 
+def _is_known(update: ConfigUpdate, desired: ConfigDesired) -> bool:
+    """Whether this very message was settled, or is being looked at. One that could not be read or stored is not."""
+    under_way = [each for each in (update.candidate, update.waiting) if each is not None]
+    messages = [(each.desired.id, each.desired.revision, each.digest) for each in under_way]
+    messages += [(each.id, each.revision, each.digest) for each in update.log]
+    return (desired.id, desired.revision, digest(desired.config)) in messages
+
+
 def _known(update: ConfigUpdate, desired: ConfigDesired) -> Report | None:
-    """What was said of this very message before, or is being said; None: it is new."""
-    if update.candidate is not None and _is_same(update.candidate.desired, desired):
-        return update.report
-    if update.waiting is not None and _is_same(update.waiting.desired, desired):
+    """What was said of a message that is known; None: that would not be true any more, so nothing is said."""
+    if update.waiting is not None and update.waiting.desired.id == desired.id:
         return update.report if update.phase == "resting" else report_of(update.waiting, "deferred", "trial")
-    record = next((record for record in update.log if _is_same(record, desired)), None)
-    if record is None:
-        return None  # also one that could not be read, or stored: neither was settled
     if (update.report.id, update.report.revision) == (desired.id, desired.revision):
         return update.report
+    record = next((each for each in update.log if (each.id, each.revision) == (desired.id, desired.revision)), None)
+    if record is None or (record.state == "applied" and not _runs(update, desired)):
+        return None
     return Report(record.id, record.revision, record.digest, record.state, record.reason)
-
-
-def _is_same(known: ConfigDesired | Record, desired: ConfigDesired) -> bool:
-    return (known.id, known.revision) == (desired.id, desired.revision)
 
 
 def _runs(update: ConfigUpdate, desired: ConfigDesired) -> bool:

@@ -5,11 +5,12 @@
     no candidate ──────────────────────────────► what was kept
     a candidate that is the last good config ──► it was confirmed, and the power went before that was written down
     any other candidate ───────────────────────► rolled back: restarted
+    another config runs than the one before ───► rolled back: damaged, or safe_start
 """
 
 from dataclasses import dataclass, replace
 
-from agent.core.commands import Command, DiscardCandidate, Log, PromoteCandidate
+from agent.core.commands import DiscardCandidate, Log, NoteEvent, PromoteCandidate
 from agent.core.config import RoomConfig
 from agent.core.config_document import digest, effective, effective_digest, open_envelope, parse_document
 from agent.core.config_messages import ConfigDesired, Source
@@ -34,7 +35,7 @@ class ConfigMemory:
 
 
 def kept(update: ConfigUpdate) -> ConfigMemory | None:
-    """What is to be kept now; None: nothing. Changes only when an update is settled, or one from this box waits."""
+    """What is to be kept now; None: nothing. It changes when an update is settled, or one from this box waits."""
     good = update.good or update.running
     if good is None:
         return None
@@ -59,9 +60,7 @@ def begin(started: Started, memory: ConfigMemory, view: View) -> Result:
         log=memory.log,
         ran=memory.ran,
     )
-    orders = list[Command]()
-    if found.candidate is not None:
-        update, orders = _unfinished(update, found.candidate, view)
+    update, orders = _unfinished(update, found.candidate, view) if found.candidate else _left_behind(update, found)
     return _waiting_again(update, memory.waiting, view), orders
 
 
@@ -84,10 +83,21 @@ def _unfinished(update: ConfigUpdate, candidate: str, view: View) -> Result:
         running = replace(running, source=source, id=desired.id, revision=desired.revision, issued_by=desired.issued_by)
         update = replace(update, running=running)
         update, notes = settled(update, Report(desired.id, desired.revision, of, "applied"), desired, view)
-        return update, [*notes, PromoteCandidate(running.document)]
+        return replace(update, leaves=PromoteCandidate(running.document)), notes
     report = Report(desired.id, desired.revision, of, "rolled_back", "restarted")
     update, notes = settled(update, report, desired, view)
-    return update, [*notes, DiscardCandidate()]
+    return replace(update, leaves=DiscardCandidate()), notes
+
+
+def _left_behind(update: ConfigUpdate, found: FoundConfig) -> Result:
+    """The config that ran here last is not the one that runs: its file is damaged, or the agent fell with it."""
+    ran, running = update.ran, update.running
+    if ran is None or ran.id is None or running is None or ran.digest == running.digest or found.source == "file":
+        return update, []
+    why = "safe_start" if found.source == "built_in" else "damaged"
+    report = Report(ran.id, ran.revision, ran.digest, "rolled_back", why)
+    detail = {"id": ran.id, "revision": ran.revision, "digest": ran.digest, "reason": why}
+    return replace(update, report=report), [NoteEvent("config.rolled_back", "fault", ran.issued_by, detail)]
 
 
 def _waiting_again(update: ConfigUpdate, text: str | None, view: View) -> ConfigUpdate:

@@ -81,7 +81,7 @@ class ConfigUpdate:
     ``good`` is what to go back to while ``running`` is a candidate; ``waiting`` comes next. ``report`` is what was said
     last of an update. ``highest`` is the highest revision that was settled here, ``log`` the last ones. ``why`` is the
     reason for going back, and ``is_ordered`` says that the parts were told to. ``ran`` is what an earlier run left of
-    its config.
+    its config. ``leaves`` lets go of the candidate's file, which is there until what became of it is on disk elsewhere.
     """
 
     running: Running | None = None
@@ -97,6 +97,7 @@ class ConfigUpdate:
     why: str = ""
     is_ordered: bool = False
     ran: Ran | None = None
+    leaves: Command | None = None
 
     @property
     def deadline_s(self) -> float | None:
@@ -106,12 +107,15 @@ class ConfigUpdate:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the machine looks at beside itself: the moment, this box, and how the room stands."""
+    """What the machine looks at beside itself: the moment, this box, and how the room stands. ``forgets``: what must
+    survive a power cut cannot be written.
+    """
 
     now: Now
     self: Self
     power: Power
     readiness: Readiness = field(default_factory=Readiness)
+    forgets: bool = False
 
 
 Result = tuple[ConfigUpdate, list[Command]]

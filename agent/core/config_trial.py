@@ -22,6 +22,7 @@ LEAST_AFTER_OUTAGE_S = 10.0
 # The room's power is not the config's doing: a push moves no relay.
 NOT_COMPARED = {"room.power"}
 WELL = ("ok", "warning")
+CALL_AGAIN_S = 30.0  # the word may have been lost, or the clock set back
 
 Verdict = Literal["go_on", "call", "not_confirmed", "broker_lost", "checks_worse"]
 
@@ -41,8 +42,9 @@ class Baseline:
 class Trial:
     """One candidate's time. ``left_s`` at ``since_s`` (None: the time stands still); ``is_reached``: a loss of the link
     is the line's from now on, not the config's. ``called_at``: the last report was made, and went out with this time.
-    ``worse`` are required checks that are worse than before; None while that is not known. Reports made before
-    ``began_at`` say nothing about the candidate.
+    ``worse`` are required checks that are worse than before; None while that is not known. ``applied_s`` is when the
+    candidate was applied; ``is_rewired``: with another wiring, ``reads_on``: by which a room that was off reads on.
+    ``is_graced``: it has had time after an outage.
     """
 
     left_s: float
@@ -51,14 +53,20 @@ class Trial:
     needs_person: bool
     is_local: bool
     is_reached: bool
-    began_at: datetime | None = None
+    applied_s: float = 0.0
+    is_rewired: bool = False
+    reads_on: bool = False
+    is_graced: bool = False
     called_at: datetime | None = None
+    called_s: float = 0.0
     worse: tuple[str, ...] | None = None
 
     @property
     def deadline_s(self) -> float | None:
-        """When the time is over (monotonic seconds); None while it stands still, or the last report is under way."""
-        return None if self.since_s is None or self.called_at is not None else self.since_s + self.left_s
+        """When the time is over, or the last report is to be made again (monotonic); None while it stands still."""
+        if self.since_s is None:
+            return None
+        return self.since_s + self.left_s if self.called_at is None else self.called_s + CALL_AGAIN_S
 
 
 def before(readiness: Readiness, power: RoomState, is_own: bool) -> Trial:
@@ -79,15 +87,16 @@ def begin(confirm_within_s: float, baseline: Baseline, now: Now, is_local: bool,
         needs_person=needs_person,
         is_local=is_local,
         is_reached=is_local or not is_linked,
-        began_at=_as_told(now),
+        applied_s=now.mono_s,
     )
 
 
 def link_up(trial: Trial, now_s: float) -> Trial:
-    """The broker is there (again)."""
+    """The broker is there (again). More time is given once: a line that flaps must not keep what nobody confirms."""
     if trial.since_s is not None:
         return trial
-    return replace(trial, since_s=now_s, left_s=max(trial.left_s, LEAST_AFTER_OUTAGE_S))
+    left_s = trial.left_s if trial.is_graced else max(trial.left_s, LEAST_AFTER_OUTAGE_S)
+    return replace(trial, since_s=now_s, left_s=left_s, is_graced=True)
 
 
 def link_down(trial: Trial, now_s: float) -> Trial:
@@ -99,13 +108,12 @@ def link_down(trial: Trial, now_s: float) -> Trial:
 
 def called(trial: Trial, now: Now) -> Trial:
     """The time is over, and one more report is made."""
-    return replace(trial, called_at=_as_told(now))
+    in_milliseconds = now.utc.replace(microsecond=now.utc.microsecond // 1000 * 1000)
+    return replace(trial, called_at=in_milliseconds, called_s=now.mono_s)
 
 
 def report_taken(trial: Trial, at: datetime) -> tuple[Trial, bool]:
     """The broker has a report of this candidate, made at ``at``. True: it is the last one, and nobody has confirmed."""
-    if trial.began_at is None or at < trial.began_at:
-        return trial, False
     is_last = trial.called_at is not None and at >= trial.called_at
     return replace(trial, is_reached=True), is_last
 
@@ -122,13 +130,15 @@ def verdict(trial: Trial, now_s: float) -> Verdict:
     return "not_confirmed" if trial.is_local else "call"
 
 
-def worse(baseline: Baseline, readiness: Readiness, power: RoomState) -> tuple[str, ...] | None:
+def worse(trial: Trial, readiness: Readiness, power: RoomState, only_reads: bool) -> tuple[str, ...] | None:
     """The required checks that are worse than before, by name; None while one is not known yet. Pure.
 
-    A check that is new was fine before: with one that fails the room is not what it was.
+    A check that is new was fine before: with one that fails the room is not what it was. ``only_reads``: nobody has
+    switched since; then a room that was off, and reads on now, has probably been given the wrong polarity or pin.
     """
+    baseline = trial.baseline
     new: State = "ok" if baseline.is_own else "failed"
-    found = list[str]()
+    found = ["room.power"] if trial.reads_on and only_reads else []
     is_open = False
     for each in readiness.watched.values():
         name = each.finding.name
@@ -142,8 +152,3 @@ def worse(baseline: Baseline, readiness: Readiness, power: RoomState) -> tuple[s
         elif each.state == "unknown" and each.reason in (None, "starting"):
             is_open = True
     return None if is_open else tuple(found)
-
-
-def _as_told(now: Now) -> datetime:
-    """This moment as a message carries it: in milliseconds."""
-    return now.utc.replace(microsecond=now.utc.microsecond // 1000 * 1000)

@@ -11,18 +11,18 @@
      staging ──► applying ── ApplyConfig ──► trial ── confirm ──► promoting ── PromoteCandidate ──► applied
                     │ a part is not to be had   │ time over, worse, broker lost       │ not stored
                     ▼                           ▼                                     ▼
-                 reverting ── DiscardCandidate, then ApplyConfig(the last good one) ──► rolled back
+                 reverting ── ApplyConfig(the last good one) ── DiscardCandidate ──► rolled back
 
 A start that finds a candidate begins with the last good config and reports ``restarted``, so a config that crashes or
 hangs the agent is tried once. What was settled once is never tried again: a retained message comes at each connect. The
-time of a trial is in ``config_trial.py``, what is told of all this in ``config_reports.py``. Pure.
+time of a trial is in ``config_trial.py``, when wiring may change in ``config_wiring.py``, what is told of all this in
+``config_reports.py``. The candidate's file is let go of only when what became of it is on disk elsewhere. Pure.
 """
 
 from dataclasses import replace
 
-from agent.core import config_offer, config_resume, config_trial, memory
+from agent.core import config_offer, config_resume, config_trial, config_wiring, memory
 from agent.core.commands import ApplyConfig, Command, DiscardCandidate, Log, PromoteCandidate, StageCandidate
-from agent.core.config import PowerSection
 from agent.core.config_messages import ConfigConfirm, ConfigReported
 from agent.core.config_reports import said_again
 from agent.core.config_state import ConfigUpdate, Result, View, as_running, named, report_of, settled
@@ -41,7 +41,6 @@ from agent.core.events import (
     ReportTaken,
     Started,
 )
-from agent.core.power import Power
 from agent.core.wire import MAX_PAYLOAD_BYTES, decode, encode
 
 # What runs is told too, with more around it; and a document may be longer as we write its numbers.
@@ -83,8 +82,8 @@ def _step(update: ConfigUpdate, event: Event, view: View) -> Result:
             return _of_link(update, event, view)
         case CandidateStaged(is_on_disk=is_on_disk) if update.phase == "staging":
             return _staged(update, is_on_disk, view)
-        case ConfigApplied(failed=failed) if update.phase == "applying":
-            return _applied(update, failed, view)
+        case ConfigApplied() if update.phase == "applying":
+            return _applied(update, event, view)
         case ConfigApplied(failed=failed) if update.phase == "reverting":
             return _reverted(update, failed, view)
         case CandidatePromoted(is_on_disk=is_on_disk) if update.phase == "promoting":
@@ -103,27 +102,38 @@ def _told(update: ConfigUpdate, message: MessageReceived, view: View) -> Result:
         return update, [Log("warning", f"config: a confirmation cannot be read: {error}")]
 
 
+def let_go(update: ConfigUpdate) -> Result:
+    """What became of the last candidate is on disk: its file is not needed any more. Pure."""
+    return replace(update, leaves=None), [] if update.leaves is None else [update.leaves]
+
+
 def proceed(update: ConfigUpdate, view: View) -> Result:
     """Begin with what waits, as soon as it may be, once the other machines have taken their step. Pure."""
+    waiting, running, trial = update.waiting, update.running, update.trial
+    is_held_up = update.phase == "trial" and trial is not None and trial.since_s is None
+    if is_held_up and waiting is not None and waiting.is_local:
+        # Somebody stands at the box, and whoever pushed cannot be reached: the push has had its chance.
+        update, said = _revert(update, "superseded")
+        return _go_back(update, view, said)
     if update.phase == "reverting" and not update.is_ordered:
-        return _go_back(update, view)
-    waiting = update.waiting
-    if waiting is None or update.running is None:
+        return _go_back(update, view, [])
+    if waiting is None or running is None or update.phase != "resting":
         return update, []
-    if update.phase != "resting":
-        return update, []
+    if update.leaves is not None and not view.forgets:
+        return update, []  # the candidate's file is needed for a moment yet
+    if waiting.digest == running.digest:
+        return config_offer.as_it_is(replace(update, waiting=None), waiting, view)
     if config_offer.is_stale(waiting.desired, update):
-        return config_offer.rejected(
-            replace(update, waiting=None), report_of(waiting, "rejected", "stale_base"), waiting, view
-        )
-    why = _why_not_now(view.power, update.running.config.power, waiting.config.power)
+        return config_offer.dropped(update, "stale_base", view)
+    why = config_wiring.why_not_now(view.power, running.config.power, waiting.config.power)
     if why is not None:
-        return replace(update, report=report_of(waiting, "deferred", why)), []
+        report = report_of(waiting, "deferred", why)
+        return (update if report == update.report else replace(update, report=report)), []
     text = encode(waiting.desired)
     if len(text) > MAX_PAYLOAD_BYTES - LEFT_BYTES:
-        gone = report_of(waiting, "rejected", "too_large")
-        return config_offer.rejected(replace(update, waiting=None), gone, waiting, view)
-    return replace(update, phase="staging", candidate=waiting, waiting=None), [StageCandidate(text.decode())]
+        return config_offer.dropped(update, "too_large", view)
+    update = replace(update, phase="staging", candidate=waiting, waiting=None, leaves=None)
+    return update, [StageCandidate(text.decode())]
 
 
 def proved(update: ConfigUpdate, view: View) -> Result:
@@ -131,12 +141,16 @@ def proved(update: ConfigUpdate, view: View) -> Result:
     trial = update.trial
     if update.phase != "trial" or trial is None:
         return update, []
-    worse = config_trial.worse(trial.baseline, view.readiness, view.power.state)
+    only_reads = config_wiring.only_reads(view.power, trial)
+    worse = config_trial.worse(trial, view.readiness, view.power.state, only_reads)
     if worse != trial.worse or worse != update.report.checks_worse:
         update = replace(update, trial=replace(trial, worse=worse), report=replace(update.report, checks_worse=worse))
     if trial.needs_person or worse is None or not trial.is_reached:
         return update, []
-    return _promote(update) if not worse else _revert(update, "checks_worse")
+    if not worse:
+        return _promote(update)
+    update, said = _revert(update, "checks_worse")
+    return _go_back(update, view, said)
 
 
 def _staged(update: ConfigUpdate, is_on_disk: bool, view: View) -> Result:
@@ -153,15 +167,19 @@ def _staged(update: ConfigUpdate, is_on_disk: bool, view: View) -> Result:
     return update, [Log("info", f"config: {named(candidate)}: trying it"), ApplyConfig(candidate.config)]
 
 
-def _applied(update: ConfigUpdate, failed: tuple[str, ...], view: View) -> Result:
-    candidate, trial = update.candidate, update.trial
-    if candidate is None or trial is None:
+def _applied(update: ConfigUpdate, applied: ConfigApplied, view: View) -> Result:
+    candidate, trial, before = update.candidate, update.trial, update.running
+    if candidate is None or trial is None or before is None:
         return update, []
-    update = replace(update, good=update.running, running=as_running(candidate))
-    if failed:
-        return _revert(update, f"part_failed: {', '.join(failed)}")
+    update = replace(update, good=before, running=as_running(candidate))
+    was_off = bool(before.config.power.loads) and not config_wiring.is_in_use(view.power)
+    reads_on = was_off and "on" in (applied.loads or {}).values()
+    trial = replace(trial, applied_s=view.now.mono_s, is_rewired=applied.loads is not None, reads_on=reads_on)
+    if applied.failed:
+        return _revert(replace(update, trial=trial), f"part_failed: {', '.join(applied.failed)}")
     within_s = candidate.desired.confirm_within_s
-    trial = config_trial.begin(within_s, trial.baseline, view.now, candidate.is_local, update.is_linked)
+    begun = config_trial.begin(within_s, trial.baseline, view.now, candidate.is_local, update.is_linked)
+    trial = replace(begun, is_rewired=trial.is_rewired, reads_on=trial.reads_on)
     report = report_of(candidate, "pending_confirm" if trial.needs_person else "applying")
     return replace(update, phase="trial", trial=trial, report=report), []
 
@@ -184,25 +202,28 @@ def _promoted(update: ConfigUpdate, is_on_disk: bool, view: View) -> Result:
     if not is_on_disk or candidate is None:
         return _revert(update, "not_stored")  # it would be gone with the next start
     before = update.good
-    update = replace(update, phase="resting", candidate=None, good=None, trial=None)
+    leaves = PromoteCandidate(candidate.desired.config)  # once more: then it only lets go
+    update = replace(update, phase="resting", candidate=None, good=None, trial=None, leaves=leaves)
     return settled(update, report_of(candidate, "applied"), candidate, view, before)
 
 
 def _revert(update: ConfigUpdate, why: str) -> Result:
-    """First the disk: whatever happens from here on, the next start is with the last good config."""
-    said = Log("warning", f"config: going back: {why}")
-    return replace(update, phase="reverting", why=why, is_ordered=False), [said, DiscardCandidate()]
+    """Begin to go back. The candidate's file stays until that is done and written down: the next start is with the last
+    good config in any case, and says what became of the other.
+    """
+    return replace(update, phase="reverting", why=why, is_ordered=False), [Log("warning", f"config: going back: {why}")]
 
 
-def _go_back(update: ConfigUpdate, view: View) -> Result:
-    candidate, running, good = update.candidate, update.running, update.good
-    if candidate is None or running is None or good is None:
-        return update, []
-    why = _why_not_now(view.power, running.config.power, good.config.power)
+def _go_back(update: ConfigUpdate, view: View, said: list[Command]) -> Result:
+    candidate, running, good, trial = update.candidate, update.running, update.good, update.trial
+    if candidate is None or running is None or good is None or trial is None:
+        return update, said
+    why = config_wiring.why_not_back(view.power, trial, running.config.power, good.config.power)
     if why is not None:
         # Somebody has switched the room on with the new wiring meanwhile: its lines are not let go of under it.
-        return replace(update, report=report_of(candidate, "deferred", f"going_back: {why}")), []
-    return replace(update, is_ordered=True), [ApplyConfig(good.config)]
+        report = report_of(candidate, "deferred", f"going_back: {why}")
+        return (update if report == update.report else replace(update, report=report)), said
+    return replace(update, is_ordered=True), [*said, ApplyConfig(good.config)]
 
 
 def _reverted(update: ConfigUpdate, failed: tuple[str, ...], view: View) -> Result:
@@ -211,6 +232,7 @@ def _reverted(update: ConfigUpdate, failed: tuple[str, ...], view: View) -> Resu
         return update, []
     said: list[Command] = [Log("error", f"config: back, but without {', '.join(failed)}")] if failed else []
     update = replace(update, phase="resting", running=good, good=None, candidate=None, trial=None)
+    update = replace(update, leaves=DiscardCandidate())
     worse = update.report.checks_worse
     report = replace(report_of(candidate, "rolled_back", update.why), checks_worse=worse)
     update, orders = settled(update, report, candidate, view, tried)
@@ -234,8 +256,9 @@ def _of_link(update: ConfigUpdate, event: LinkUp | LinkDown | ReportTaken, view:
 
 def _report_taken(update: ConfigUpdate, trial: Trial, raw: bytes) -> Result:
     report = decode(ConfigReported, raw)  # our own words
-    if (report.id, report.state) != (update.report.id, update.report.state):
-        return update, []
+    runs = update.running.effective_digest if update.running is not None else None
+    if (report.id, report.state, report.effective_digest) != (update.report.id, update.report.state, runs):
+        return update, []  # made before, with the config before
     trial, is_last = config_trial.report_taken(trial, report.at)
     update = replace(update, trial=trial)
     return _revert(update, "not_confirmed") if is_last else (update, [])
@@ -252,16 +275,3 @@ def _on_time(update: ConfigUpdate, view: View) -> Result:
             return update, [said_again(update.report, update, view.now, view.self, is_kept=True)]
         case why:
             return _revert(update, why)
-
-
-def _why_not_now(power: Power, before: PowerSection, after: PowerSection) -> str | None:
-    """Why the parts may not be changed now: the contract's word; None: they may."""
-    if power.state in ("starting", "stopping") or power.single is not None:
-        return "switching"
-    is_same = _wiring(before) == _wiring(after)
-    return None if is_same or "on" not in power.loads.values() else "room_on"
-
-
-def _wiring(power: PowerSection) -> object:
-    loads = [(load.name, load.pin, load.active_high) for load in power.loads]
-    return power.button.pin, power.led.pin, loads

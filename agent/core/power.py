@@ -165,13 +165,15 @@ def start_at(power: Power, step: int, now_s: float, config: PowerSection) -> Res
 
 
 def reconfigured(power: Power, loads: dict[str, LoadState], now_s: float, config: PowerSection) -> Result:
-    """The machine with other loads, as their lines read. Nothing is switched for it. At rest only."""
+    """The machine with other loads, as their lines read. Nothing is switched for it, and nobody has
+    wanted anything. At rest only.
+    """
     found: dict[str, LoadState] = {load.name: loads.get(load.name, "unknown") for load in config.loads}
     off_since_s = {name: power.off_since_s.get(name, now_s) for name, state in found.items() if state != "on"}
     power = replace(power, loads=found, off_since_s=off_since_s, apart=frozenset(), step=None, reason=None)
     for state in ("off", "on"):
         if set(found.values()) <= {state}:
-            return replace(rest(power, state), wanted=state == "on"), []
+            return rest(power, state), []
     odd = [place for place, state in enumerate(found.values()) if state != "on"]
     reason = UNKNOWN_LEVEL if "unknown" in found.values() else INTERRUPTED
     return fault(replace(power, by=None, who=None), odd[0], reason)

@@ -20,6 +20,7 @@ from agent.core import (
     config_reports,
     config_resume,
     config_update,
+    config_wiring,
     eye_watch,
     headcount,
     keeping,
@@ -40,10 +41,12 @@ from agent.core.commands import Command, Log, NoteEvent, ReadHealth, ReadRelays,
 from agent.core.config_state import ConfigUpdate, View, configured
 from agent.core.contract import Conference, FromSite, Headcount, HistoryRow
 from agent.core.events import (
+    CandidatePromoted,
     ConfigApplied,
     Event,
     FrameSeen,
     HealthRead,
+    Kept,
     LinkUp,
     Now,
     Recount,
@@ -144,7 +147,8 @@ def act(room: Room, event: Event, now: Now, self: Self) -> Result:
     room, finals = (room, []) if self.stands_in else actions.conclude(room, now, self)
     room, looks = _count(room, event, now, self)
     room = replace(room, say_all=asked.say_all, wake_s=schedule.wake_s(room.conference, now))
-    update, next_ = config_update.proceed(room.update, View(now, self, room.power, room.readiness))
+    view = View(now, self, room.power, room.readiness, room.keeper.forgets)
+    update, next_ = config_update.proceed(room.update, view)
     return replace(room, update=update), [*moves, *remarks, *looks, *asked.commands, *finals, *changes, *next_]
 
 
@@ -186,9 +190,16 @@ def deadline_s(room: Room) -> float:
 def _configure(room: Room, event: Event, now: Now, self: Self) -> Result:
     """The config's step; with another config that runs, what the other machines have to know of it."""
     before = configured(self, room.update)
-    update, orders = config_update.handle(room.update, event, View(now, before, room.power, room.readiness))
+    view, before_update = View(now, before, room.power, room.readiness, room.keeper.forgets), room.update
+    update, orders = config_update.handle(before_update, event, view)
+    if isinstance(event, Kept) and _is_kept(room):
+        update, letting_go = config_update.let_go(update)
+        orders += letting_go
     room = replace(room, update=update)
     after = configured(self, update)
+    if isinstance(event, CandidatePromoted) and config_wiring.only_reads(room.power, before_update.trial):
+        # What the lines read is how the room stands from now on, and how it comes back after a power cut.
+        room = replace(room, power=replace(room.power, wanted=room.power.state == "on"))
     if after.config is before.config:
         return room, orders
     seen = checks.reconfigured(room.checks, before.config, now.mono_s, after.config)
@@ -200,6 +211,13 @@ def _configure(room: Room, event: Event, now: Now, self: Self) -> Result:
     counter = room.estimator if before.config.headcount == after.config.headcount else headcount.anew(room.estimator)
     room = replace(room, checks=seen, power=machine, estimator=counter, announce_s=_announced_s(room, now))
     return room, [*orders, *moves, *announcing.removed(before.config, after)]
+
+
+def _is_kept(room: Room) -> bool:
+    """Whether what is known of configs is on disk, as it is now."""
+    if room.update_kept is None or room.update_kept[0] is not room.update or room.keeper.forgets:
+        return False
+    return room.keeper.facts.get(memory.CONFIG, memory.NOTHING) == room.update_kept[1]
 
 
 def _announced_s(room: Room, now: Now) -> float | None:
@@ -387,7 +405,8 @@ def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent], rows: list[H
         room = replace(room, update_kept=(room.update, memory.text_of(config_resume.kept(room.update))))
     facts[memory.CONFIG] = room.update_kept[1] if room.update_kept is not None else memory.NOTHING
     told, changed = room.told, list[NoteEvent]()
-    if not self.stands_in:  # a stand-in for the room's own config says nothing about the room's power
+    # A stand-in for the room's own config says nothing about the room's power, nor does a wiring that is on trial.
+    if not self.stands_in and not config_wiring.only_reads(room.power, room.update.trial):
         kept = memory.of(room.power, self.boot_id)
         facts[memory.POWER] = memory.text_of(kept)
         told = memory.news_of(kept) if room.power.single is None else room.told  # its relay has not answered yet

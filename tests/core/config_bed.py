@@ -15,7 +15,7 @@ from agent.core.commands import (
     StageCandidate,
 )
 from agent.core.config import RoomConfig
-from agent.core.config_document import effective_digest, parse_document
+from agent.core.config_document import digest, effective_digest, parse_document
 from agent.core.contract import encode, topic
 from agent.core.events import (
     CandidateDiscarded,
@@ -26,6 +26,7 @@ from agent.core.events import (
     FoundConfig,
     LinkDown,
     LinkUp,
+    LoadState,
     Memory,
     MessageReceived,
     Probed,
@@ -33,6 +34,7 @@ from agent.core.events import (
     Started,
     UsbChanged,
     UsbDevice,
+    level,
 )
 from agent.core.room import Room
 from tests.core.rig import CAMERA, ROOM, Rig, self_of
@@ -71,6 +73,7 @@ class PowerCut(Exception):  # noqa: N818 # no error
 class ConfigRig(Rig):
     """``disk`` is the state folder; ``parts`` what the parts run with; ``refused`` are parts that are not to be had.
 
+    ``levels`` are the lines by pin, high or not; what has not been driven is low.
     ``cut_at`` pulls the plug before the order of that number (1 is the first) is carried out, among those that write or
     act; ``wrote`` counts them. ``acks``: the broker acknowledges what is published.
     """
@@ -81,6 +84,8 @@ class ConfigRig(Rig):
         self.parts = self.config
         self.source: Literal["kept", "built_in"] = "kept"
         self.refused: tuple[str, ...] = ()
+        self.levels: dict[int, bool] = {}
+        self.driven_on: set[int] = set()
         self.folder_works = self.acks = True
         self.is_up = False
         self.cut_at = 0
@@ -96,9 +101,12 @@ class ConfigRig(Rig):
         self.config = parse_document(found.document, "room.json")
         self.self_, self.room, self.parts = self_of(self.config), Room(), self.config
         self.said, self.is_up = {}, False
-        self.contacts = {
-            load.name: self.contacts.get(load.name, loads.get(load.name, "off")) for load in self.config.power.loads
+        self.levels |= {
+            load.pin: (loads[load.name] == "on") == load.active_high
+            for load in self.config.power.loads
+            if load.name in loads
         }
+        self.contacts = self._read(self.config)
         commands = self.do(Started(dict(self.contacts), memory=Memory(facts=dict(self.facts)), found=found))
         self.do(UsbChanged((CAMERA, SPARE)))
         self.answers()
@@ -163,6 +171,8 @@ class ConfigRig(Rig):
                 if self.folder_works and (gone := self.disk.pop("candidate", None)) is not None:
                     self.disk["rejected"] = gone
                 return CandidateDiscarded(self.folder_works)
+        if isinstance(command, SetRelay):
+            self._drive(command)
         answer = super()._answer(command)
         is_report = isinstance(command, Publish | Send) and command.topic == "config/reported"
         if is_report and self.is_up and self.acks:
@@ -172,10 +182,11 @@ class ConfigRig(Rig):
     def _promote(self, good: dict[str, Any]) -> None:
         if not self.folder_works:
             return
-        if self.disk["room.json"] != good:
-            self.disk["before"] = [self.disk["room.json"], *self.disk.get("before", [])][:10]
+        if digest(self.disk["room.json"]) == digest(good):
+            self.disk.pop("candidate", None)
+            return
+        self.disk["before"] = [self.disk["room.json"], *self.disk.get("before", [])][:10]
         self.disk["room.json"] = good
-        self.disk.pop("candidate", None)
 
     def _apply(self, config: RoomConfig) -> ConfigApplied:
         before, self.parts = self.parts, config
@@ -183,10 +194,19 @@ class ConfigRig(Rig):
         wires = [[(load.name, load.pin, load.active_high) for load in each.power.loads] for each in (before, config)]
         if wires[0] == wires[1]:
             return ConfigApplied(self.refused)
-        was_known = {load.name for load in before.power.loads}
-        assert all(self.contacts[name] != "on" for name in was_known), "the wiring of a room that is on was changed"
-        self.contacts = {load.name: self.contacts.get(load.name, "off") for load in config.power.loads}
+        gone = {load.pin for load in before.power.loads} - {load.pin for load in config.power.loads}
+        assert not gone & self.driven_on, "a line that somebody has switched on was let go of"
+        self.contacts = self._read(config)
         return ConfigApplied(self.refused, dict(self.contacts))
+
+    def _read(self, config: RoomConfig) -> dict[str, LoadState]:
+        return {load.name: level(self.levels.get(load.pin, False) == load.active_high) for load in config.power.loads}
+
+    def _drive(self, order: SetRelay) -> None:
+        load = self.parts.load(order.load)
+        assert load is not None
+        self.levels[load.pin] = order.on == load.active_high
+        self.driven_on = self.driven_on | {load.pin} if order.on else self.driven_on - {load.pin}
 
 
 def on(rig: ConfigRig) -> None:

@@ -36,7 +36,7 @@ VALID: list[tuple[tuple[str, ...], list[Any]]] = [
     (("site", "language"), ["vi", "en"]),
     (("power", "restore"), ["last", "off", "on"]),
     (("power", "button"), [{"pin": 17}, {"pin": 22, "hold_s": 5}, {}]),
-    (("power", "loads"), [[], [{"name": "codec", "pin": 5}], [{"name": "lamp", "pin": 21, "active_high": False}]]),
+    (("power", "loads"), [[], [{"name": "codec", "pin": 5}], [{"name": "lamp", "pin": 21, "settle_s": 5}]]),
     (("camera", "width"), [640, 1280, 7680]),
     (("headcount", "window_s"), [1, 30, 3600, 20.5]),
     (("headcount", "threshold"), [0.1, 0.9]),

@@ -49,7 +49,8 @@ def test_a_revision_that_is_not_new_is_ignored_and_told(rig: ConfigRig) -> None:
     rig.confirm("push-5")
     rig.push(with_window(40), 5, id="another")
     rig.push(with_window(40), 4)
-    assert rig.told("another") == rig.told("push-4") == [("rejected", "old_revision")]
+    rig.push(with_window(50), 5)  # of the same name, and another one
+    assert rig.told("another") == rig.told("push-4") == rig.told("push-5") == [("rejected", "old_revision")]
     assert rig.report == ("applied", None)
     assert rig.parts.headcount.window_s == 30
 

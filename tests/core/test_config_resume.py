@@ -1,9 +1,11 @@
 """What a start makes of what the disk kept of configs."""
 
+from typing import Any
+
 import pytest
 
 from agent.core.events import UsbChanged
-from tests.core.config_bed import ConfigRig, PowerCut, with_window
+from tests.core.config_bed import ConfigRig, PowerCut, document, on, with_pin, with_window
 from tests.core.rig import room_config
 
 
@@ -58,6 +60,46 @@ def test_one_that_was_promoted_when_the_power_went_is_applied(rig: ConfigRig) ->
     assert "candidate" not in rig.disk
 
 
+def test_what_was_confirmed_while_the_memory_could_not_be_written_is_applied_after_a_start(rig: ConfigRig) -> None:
+    rig.disk_works = False
+    rig.push(with_window(30))
+    rig.confirm()
+    assert rig.report == ("applied", None)
+    assert "candidate" in rig.disk  # which knows its revision
+    rig.disk_works = True
+    rig.begin()
+    assert rig.report == ("applied", None)
+    assert rig.said["config/running"]["revision"] == 1
+    assert "candidate" not in rig.disk
+    rig.push(with_window(30), 1, base_revision=0)  # as it is stored at the broker
+    assert rig.report == ("applied", None)
+
+
+def test_a_way_back_that_is_cut_off_is_told_after_the_start(rig: ConfigRig) -> None:
+    rig.wait(60)
+    rig.push(with_pin(19), confirm_within_s=200)
+    on(rig)
+    rig.wait(200)
+    assert rig.report == ("deferred", "going_back: room_on")
+    rig.begin()
+    assert rig.report == ("rolled_back", "restarted")
+    assert [each["kind"] for each in rig.history if each["kind"].startswith("config")] == ["config.rolled_back"]
+
+
+@pytest.mark.parametrize(("source", "why"), [("kept", "damaged"), ("built_in", "safe_start")])
+def test_a_start_with_another_config_than_the_last_one_says_so(rig: ConfigRig, source: Any, why: str) -> None:
+    rig.push(with_window(30))
+    rig.confirm()
+    rig.disk["room.json"] = document() if source == "kept" else {}
+    rig.source = source
+    rig.begin()
+    assert rig.report == ("rolled_back", why)
+    sent = len(rig.sent)
+    rig.push(with_window(30))  # stored, it comes again
+    assert rig.report == ("rolled_back", why)
+    assert [each["state"] for each in rig.sent[sent:]] == ["rolled_back"]
+
+
 def test_a_new_memory_takes_the_revision_from_what_was_set_aside(rig: ConfigRig) -> None:
     rig.facts, rig.disk["highest"] = {}, 9
     rig.begin()
@@ -84,7 +126,7 @@ def test_a_safe_start_takes_a_config_and_keeps_what_was_known_of_the_rooms_own()
     rig.source = "built_in"
     rig.begin()
     assert rig.said["config/running"]["source"] == "built_in"
-    rig.contacts = {"codec": "on", "display": "on", "lamp": "on"}
+    rig.levels = dict.fromkeys((5, 6, 13), True)  # the room is on, and its lines are held
     rig.push(own, 5)
     assert rig.room.power.state == "on"
     assert rig.report == ("pending_confirm", None)

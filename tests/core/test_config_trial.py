@@ -61,6 +61,25 @@ def test_after_the_outage_nobody_confirms(rig: ConfigRig) -> None:
     assert rig.report == ("rolled_back", "not_confirmed")
 
 
+def test_a_line_that_flaps_does_not_keep_what_nobody_confirms(rig: ConfigRig) -> None:
+    rig.push(with_window(30), confirm_within_s=20)
+    for _ in range(8):
+        rig.wait(8)
+        rig.down()
+        rig.wait(1)
+        rig.up()
+    assert rig.report == ("rolled_back", "not_confirmed")
+
+
+def test_the_last_report_is_made_again_where_no_answer_comes(rig: ConfigRig) -> None:
+    rig.push(with_window(30), confirm_within_s=20)
+    rig.acks = False
+    rig.wait(45)
+    rig.acks = True
+    rig.wait(20)
+    assert rig.report == ("rolled_back", "not_confirmed")
+
+
 def test_a_required_check_that_is_worse_is_named(rig: ConfigRig) -> None:
     changed = document()
     changed["checks"][1]["usb"] = "dead:beef"

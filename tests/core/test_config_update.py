@@ -1,5 +1,6 @@
 """The config machine as a table: what happens to a valid config, and where it ends."""
 
+import copy
 import json
 
 import pytest
@@ -142,7 +143,6 @@ def test_new_wiring_that_was_switched_on_meanwhile_is_not_let_go_of_under_the_ro
     on(rig)
     rig.wait(200)
     assert rig.report == ("deferred", "going_back: room_on")
-    assert "candidate" not in rig.disk  # the next start is with the last good one
     rig.hold()
     rig.wait(30)
     assert rig.report == ("rolled_back", "not_confirmed")
@@ -157,6 +157,90 @@ def counting(rig: ConfigRig) -> int:
         rig.wait(1 + number)
     assert rig.said["headcount"]["value"] == 4
     return watch
+
+
+WRONG = document()
+WRONG["power"]["loads"][1]["active_high"] = False
+
+
+def test_a_room_that_is_off_and_reads_on_is_worse_and_goes_back_untouched(rig: ConfigRig) -> None:
+    rig.wait(60)
+    power = rig.facts["power"]
+    commands = rig.push(WRONG, confirm_within_s=60)
+    assert rig.said["config/reported"]["checks_worse"] == ["room.power"]
+    assert rig.facts["power"] == power  # a power cut now must not bring the room up
+    commands += rig.wait(61)
+    assert rig.report == ("rolled_back", "not_confirmed")
+    assert rig.room.power.state == "off"
+    assert rig.facts["power"] == power
+    assert not only(SetRelay, commands)
+
+
+def test_whoever_knows_better_confirms_another_polarity(rig: ConfigRig) -> None:
+    wrong = copy.deepcopy(WRONG)
+    for load in wrong["power"]["loads"]:
+        load["active_high"] = False
+    rig.push(wrong)
+    rig.confirm()
+    assert rig.report == ("applied", None)
+    assert (rig.room.power.state, rig.room.power.wanted) == ("on", True)
+    assert '"on"' in rig.facts["power"]
+
+
+def test_lines_that_cannot_be_read_are_not_let_go_of_under_a_room_that_is_on(rig: ConfigRig) -> None:
+    on(rig)
+    rig.contacts = dict.fromkeys(rig.contacts, "unknown")
+    rig.wait(31)
+    assert rig.room.power.state == "fault"
+    rig.push(with_pin(19))
+    assert rig.report == ("deferred", "room_on")
+
+
+def test_a_room_that_never_came_up_takes_the_pin_that_mends_it(rig: ConfigRig) -> None:
+    rig.contacts["display"] = "unknown"
+    rig.wait(31)
+    assert rig.room.power.state == "fault"
+    rig.push(with_pin(19))
+    assert rig.report == ("pending_confirm", None)
+
+
+def test_what_waits_is_given_up_for_what_runs(rig: ConfigRig) -> None:
+    on(rig)
+    rig.push(with_pin(19), 2)
+    rig.push(document(), 3)
+    assert rig.report == ("applied", None)
+    rig.hold()
+    rig.wait(60)
+    assert not rig.applied
+    assert rig.said["config/running"]["revision"] == 3
+
+
+def test_what_runs_again_after_a_trial_is_not_tried(rig: ConfigRig) -> None:
+    rig.push(with_window(30), 1, confirm_within_s=20)
+    rig.push(document(), 2)
+    rig.wait(21)
+    assert rig.told("push-1")[-1] == ("rolled_back", "not_confirmed")
+    assert rig.report == ("applied", None)
+    assert rig.said["config/reported"]["id"] == "push-2"
+
+
+def test_what_was_applied_once_is_not_called_applied_when_another_runs(rig: ConfigRig) -> None:
+    rig.push(with_window(30), 1)
+    rig.confirm("push-1")
+    rig.push(with_window(40), 2)
+    rig.confirm("push-2")
+    rig.push(with_window(30), 1)
+    assert rig.told("push-1") == []
+
+
+def test_whoever_stands_at_the_box_does_not_wait_for_a_line_that_is_down(rig: ConfigRig) -> None:
+    rig.push(with_window(30))
+    rig.down()
+    rig.do(ConfigOffered(json.dumps(desired(with_window(40), 1, id="here")).encode()))
+    assert rig.said["config/reported"]["id"] == "here"
+    assert rig.report == ("pending_confirm", None)
+    rig.do(ConfigConfirmed("here"))
+    assert rig.parts.headcount.window_s == 40
 
 
 def test_other_zones_begin_the_count_anew_and_leave_the_eye_alone(rig: ConfigRig) -> None:

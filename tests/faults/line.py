@@ -83,6 +83,7 @@ class Line:
             except OSError:
                 near.close()
                 continue
+            far.settimeout(None)  # that was for the connection: a broker may be silent for longer
             self._pairs.append((near, far))
             threading.Thread(target=self._carry, args=(near, far, False), daemon=True).start()
             threading.Thread(target=self._carry, args=(far, near, True), daemon=True).start()

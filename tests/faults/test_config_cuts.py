@@ -41,7 +41,8 @@ def update(name: str, revision: int, before: str, is_good: bool) -> list[Step]:
     text = message(name, revision)
     stage = Step(lambda here: here.stage(text), before, text)
     if is_good:
-        return [stage, Step(lambda here: here.promote(document(name)), name, None)]
+        promote: Callable[[Generations], None] = lambda here: here.promote(document(name))  # noqa: E731
+        return [stage, Step(promote, name, text), Step(promote, name, None)]  # the second one lets go
     return [stage, Step(lambda here: here.discard(), before, None)]
 
 
@@ -116,7 +117,9 @@ def look(folder: Path, allowed: set[tuple[str, str | None]], ever: list[str]) ->
     assert not list(folder.glob(".*"))
     lasting = ever[ever.index(runs) :]
     assert once(kept(folder))[:10] == lasting[:10]
-    Generations(folder, QuickDisk()).promote(document("next"))
+    next_ = Generations(folder, QuickDisk())
+    next_.promote(document("next"))
+    next_.promote(document("next"))
     assert kept(folder) == ["next", *lasting][:11]
     assert pair(load_room(folder, None, QuickDisk())) == ("next", None)
 
@@ -175,6 +178,7 @@ def test_a_cut_while_a_damaged_config_is_replaced(state: Path, found: Callable[[
     disk = CutDisk(state)
     here = Generations(state, disk)
     here.stage(message("new", 1))
+    here.promote(document("new"))
     here.promote(document("new"))
     for files in set[Files]().union(*disk.found):
         folder = found(files)
