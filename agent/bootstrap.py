@@ -104,8 +104,8 @@ def run_agent(options: RunOptions) -> int:
         db: AgentDb = _open(parts, AgentDb(options.state / "agent.db"))
         outbox = _outbox(db, self_, clock, parts)
         link = _link(identity, db, outbox, self_, clock, inbox.put, parts)
-        # What an earlier run left is let go only where the room's own config says that it is no load any more. Not after
-        # a trial that was cut off: with its wiring somebody may have switched the room on.
+        # What an earlier run left is let go only where the room's own config says that it is no load any more, and not
+        # after a trial that was cut off: with its wiring somebody may have switched the room on.
         kept, is_own = KeptBySystemd(service), not loaded.problems and loaded.found.candidate is None
         wired = RoomParts(loaded.config, hardware, outbox, inbox.put, kept, is_own, loaded.spared_pins, crashes.is_safe)
         room: RoomParts = _open(parts, wired)

@@ -1,14 +1,15 @@
 """``diemcau config get``, ``diff``, ``check`` and ``schema``: they look, and change nothing."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from agent.console.config_options import ANOTHER_VERSION, document_of, for_sites, looking, sites_and_file
-from agent.console.config_plan import Order, Plan, plans
+from agent.console.config_options import ANOTHER_VERSION, STDIN, document_of, for_sites, looking, sites_and_file
+from agent.console.config_plan import UNDER_WAY, Order, Plan, plans
 from agent.console.config_sites import SiteConfig
 from agent.console.config_targets import wanted
 from agent.console.config_view import (
@@ -22,6 +23,7 @@ from agent.console.config_view import (
     problem_lines,
     toml,
 )
+from agent.console.config_words import reason_words
 from agent.console.site_commands import complain
 from agent.core.config_document import parse_document
 from agent.core.config_schema import schema as made_schema
@@ -32,12 +34,17 @@ NOTHING_STORED = "chưa có gì trên config/desired / nothing is stored on conf
 
 
 @click.command()
-def schema() -> int:
-    """JSON Schema của cấu hình phòng / of the room config, for editors: > room.schema.json
+@click.argument("file", required=False)
+def schema(file: str | None) -> int:
+    """JSON Schema của cấu hình phòng / of the room config, for editors: to FILE (room.schema.json), or printed.
 
     A TOML editor takes it by a first line `#:schema ./room.schema.json`.
     """
-    click.echo(json.dumps(made_schema(), ensure_ascii=False, indent=1))
+    text = json.dumps(made_schema(), ensure_ascii=False, indent=1)
+    if file in (None, STDIN):
+        click.echo(text)
+    else:
+        Path(file).write_text(f"{text}\n", encoding="utf-8")
     return 0
 
 
@@ -151,6 +158,8 @@ def show_changes(found: tuple[Plan, ...], console: Console) -> None:
     for each in found:
         if each.known.of_another_version:
             complain(f"{each.known.site}: {ANOTHER_VERSION}")
+        if each.reason == UNDER_WAY:
+            complain(f"{each.known.site}: {reason_words(UNDER_WAY)}")
     for text, plans_ in _by_problems(wrong).items():
         complain(f"{named(plans_)}:\n{text}".rstrip())
 

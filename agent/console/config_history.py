@@ -20,8 +20,9 @@ from agent.console.record import DATABASE, opened
 from agent.console.site_commands import complain
 from agent.console.sites import plain
 from agent.console.words import both
+from agent.core.config_document import unfit
 from agent.core.contract import compact
-from agent.core.errors import StoreError
+from agent.core.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from agent.console.recorder_configs import Pushed, Told
@@ -88,6 +89,8 @@ def document_of_revision(
     try:
         for site in names:
             config = store.configs.document(site, revision)
+            if config is not None and (problem := unfit(config)):
+                raise ConfigError(f"{site}, {revision}", (problem,))
             if as_json:
                 click.echo(compact({"site": site, "revision": revision, "config": config}))
             elif config is not None:

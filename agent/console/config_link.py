@@ -60,12 +60,18 @@ class Desk(Listener):
         super().__init__(broker, named or tuple(f"{ROOT}/+/{name}" for name in NAMES), on_message=self._on_heard)
         self._came: queue.SimpleQueue[Heard | tuple[Any, int, int] | None] = queue.SimpleQueue()
         self._under_way: dict[tuple[Any, int], Letter] = {}  # by connection and number
+        self._newest: dict[tuple[str, str], Any] = {}  # by site and name: the connection of the last letter
         self.known: dict[str, SiteConfig] = {}
 
     @property
     def is_settled(self) -> bool:
         """Whether the broker has answered everything that was published."""
         return not self._under_way
+
+    @property
+    def unanswered(self) -> list[str]:
+        """The sites for which something was published that the broker has not answered."""
+        return sorted({each.site for each in self._under_way.values()})
 
     def learn(self) -> None:
         """Take in what the broker has stored, until none of that has come for a moment."""
@@ -76,13 +82,18 @@ class Desk(Listener):
             if isinstance(event, Heard) and event.is_stored:
                 until_s = time.monotonic() + pause_s
 
-    def say(self, letter: Letter) -> None:
-        """Publish it; on the next connection once more, where the broker has not answered it on this one."""
+    def say(self, *letters: Letter) -> None:
+        """Publish them one after the other; on the next connection once more, where the broker has not answered on this
+        one. Letters that belong together are given together: then they are lost together.
+        """
         client = self._client
-        if client is not None:
+        if client is None:
+            return
+        for letter in letters:
             full = topic(letter.site, letter.name)
             info = client.publish(full, letter.raw, qos=1, retain=letter.retain)
             self._under_way[(client, info.mid)] = letter
+            self._newest[letter.site, letter.name] = client
 
     def next(self, wait_s: float) -> Heard | Receipt | None:
         """What has come, kept in ``known`` already; None: nothing did, within this time."""
@@ -92,7 +103,9 @@ class Desk(Listener):
             return None
         if isinstance(event, Heard):
             before = self.known.get(event.site, SiteConfig(SiteView(event.site)))
-            self.known[event.site] = heard(before, event.name, event.raw)
+            # What a site says of its config may be said once, beside what it is doing: only that one is stored.
+            if event.is_stored or event.name != "config/reported":
+                self.known[event.site] = heard(before, event.name, event.raw)
             return event
         if event is None:
             self._say_again()
@@ -114,10 +127,12 @@ class Desk(Listener):
         return self.is_settled
 
     def _say_again(self) -> None:
+        """What was lost with a connection; but nothing after a newer letter about the same that has gone out since."""
         lost = {key: each for key, each in self._under_way.items() if key[0] is not self._client}
-        for key, letter in lost.items():
+        again = [each for key, each in lost.items() if self._newest[each.site, each.name] is key[0]]
+        for key in lost:
             del self._under_way[key]
-            self.say(letter)
+        self.say(*again)
 
     def _on_heard(self, full: str, raw: bytes, is_stored: bool) -> None:
         site, name = split_topic(full) or ("", "")

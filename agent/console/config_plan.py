@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.console.config_push import Outcome, Push
-from agent.console.config_sites import UNDER_WAY, SiteConfig
+from agent.console.config_sites import SiteConfig
 from agent.core.config import RoomConfig
 from agent.core.config_diff import Change, changes
-from agent.core.config_document import Document, merged, parse_document
+from agent.core.config_document import Document, digest, merged, parse_document
 from agent.core.config_messages import ConfigDesired
 from agent.core.errors import ConfigError, Problem
 from agent.core.wire import MAX_PAYLOAD_BYTES, encode
+
+UNDER_WAY = "under_way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,13 @@ def plan(known: SiteConfig, order: Order, unattended: bool = False) -> Plan:
     except ConfigError as error:
         return Plan(known, document, None, error.problems)
     found = _changes(known, after)
-    if found == ():
+    if found == () and known.under_way is None:
         return Plan(known, document, found, outcome="unchanged")
     if is_away and not unattended:
         return Plan(known, document, found, outcome="offline", reason=known.presence)
-    report = known.reported
-    overtakes = report.state if report is not None and report.state in UNDER_WAY else None
+    if _has_to_wait(known, document, order.is_patch, found):
+        return Plan(known, document, found, outcome="not_started", reason=UNDER_WAY)
+    overtakes = None if known.under_way is None else known.under_way.state
     return Plan(known, document, found, is_away=is_away, overtakes=overtakes)
 
 
@@ -101,6 +104,16 @@ def too_large(push: Push) -> Problem | None:
     if size <= MAX_PAYLOAD_BYTES:
         return None
     return Problem("", f"this makes a message of {size} bytes, and {MAX_PAYLOAD_BYTES} can be sent")
+
+
+def _has_to_wait(known: SiteConfig, document: Document, is_patch: bool, found: tuple[Change, ...] | None) -> bool:
+    """Whether nothing can be said before an update there has come to its end: it is this very config, or what this is
+    laid over may go back. One that only waits may be overtaken, also by what runs there now.
+    """
+    said = known.under_way
+    if said is None:
+        return False
+    return said.digest == digest(document) or (known.is_on_trial and (is_patch or found == ()))
 
 
 def _changes(known: SiteConfig, after: RoomConfig) -> tuple[Change, ...] | None:

@@ -23,7 +23,8 @@ Outcome = Literal["applied", "unchanged", "rejected", "rolled_back", "deferred",
                   "no_answer", "not_started"]  # fmt: skip
 WELL: tuple[Outcome, ...] = ("applied", "unchanged")
 REFUSED = 0x80  # MQTT 5, 2.4: from here on a reason code is a failure
-LEFT = "left_with_site"
+LEFT, GOING_BACK = "left_with_site", "going_back"
+ON_TRIAL: tuple[Phase, ...] = ("trying", "held")
 DESIRED, CONFIRM = "config/desired", "config/confirm"
 
 
@@ -43,6 +44,11 @@ class Push:
     reason: str | None = None
     errors: tuple[ConfigProblem, ...] = ()
     worse: tuple[str, ...] | None = None
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it was left on trial with a site that decides by itself: nobody knows yet what comes of it."""
+        return self.outcome == "deferred" and self.phase in ON_TRIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ def heard(push: Push, report: ConfigReported) -> Step:
             # One that cannot go back just now says so in the same way; that one is not to be withdrawn any more.
             if report.reason == "room_on" and not push.message.confirm_within_s:
                 return replace(push, outcome="deferred", reason=LEFT), ()  # nobody has to be here when it is off
-            phase: Phase = "held" if (report.reason or "").startswith("going_back") else "deferred"
+            phase: Phase = "held" if (report.reason or "").startswith(GOING_BACK) else "deferred"
             return replace(push, phase=phase, reason=report.reason), ()
         case "applying":
             return (push if push.phase == "confirmed" else replace(push, phase="trying", reason=None)), ()
@@ -117,12 +123,16 @@ def receipt(push: Push, name: str, code: int) -> Step:
 
 def give_up(push: Push, why: str) -> Step:
     """The time is over, or somebody has stopped all this (``why``). What waits there is withdrawn; what is on trial
-    goes back by itself, for nobody will confirm it. What has been confirmed stays, whether or not the site says so.
+    goes back by itself, for nobody will confirm it; unless nobody has to: then the site decides, and it is left alone.
+    What has been confirmed stays, whether or not the site says so.
     """
     if push.outcome is not None:
         return push, ()
     if push.phase == "confirmed":
         return replace(push, outcome="no_answer", reason="confirmed"), ()
+    goes_back = (push.reason or "").startswith(GOING_BACK)
+    if push.phase in ON_TRIAL and not push.message.confirm_within_s and not goes_back:
+        return replace(push, outcome="deferred", reason=LEFT), ()
     outcome: Outcome = "deferred" if push.phase == "deferred" else "no_answer"
     reason = {"sent": why, "deferred": f"withdrawn: {push.reason}"}.get(push.phase, "goes_back")
     return replace(push, outcome=outcome, reason=reason), _put_back(push)

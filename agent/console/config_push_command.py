@@ -85,7 +85,8 @@ def push(
             return session.not_sent()
         pushing = Pushing(desk, within_s, session.question, session.news, session.ended)
         pushing.run(session.pushes(is_away=False), session.pushes(is_away=True))
-    return 130 if pushing.was_stopped else session.show()
+    code = session.show()
+    return 130 if pushing.was_stopped else code
 
 
 def _may_ask(yes: bool, ask: bool, file: str) -> None:

@@ -19,9 +19,14 @@ from agent.console.config_link import Desk, Heard, Letter
 from agent.console.config_push import Act, Ask, Push, Step
 from agent.console.config_sites import report_of
 from agent.console.rollout import has_failed, waves
+from agent.console.site_commands import complain
 
 STEP_S = 0.2  # how long Ctrl-C may wait
 LAST_WORD_S = 5.0  # for a site that was confirmed when the time was over, and for the broker's last answers
+NOT_REACHED = (
+    "không kết nối được máy chủ, cấu hình lưu sẵn cho các điểm cầu này có thể chưa được trả lại như cũ / the broker "
+    "was not reached, so what was stored before for these sites may not have been put back (config get --desired): "
+)
 
 OnEnd = Callable[[Push, int | None], None]
 
@@ -77,6 +82,8 @@ class Pushing:
                 return False
             self._wave = number
             ended = self._one_wave([waiting.pop(site) for site in wave])
+            if any(each.is_undecided for each in ended):
+                return False  # nothing is known against it yet, but nothing for it either
             is_unattended = not any(each.message.confirm_within_s for each in ended)
             if has_failed([each.outcome for each in ended if each.outcome is not None], is_unattended):
                 return False
@@ -125,9 +132,10 @@ class Pushing:
             self._take(config_push.answered(push, self._ask(push)))
 
     def _do(self, push: Push, acts: Sequence[Act]) -> None:
-        for act in acts:
-            if not (isinstance(act, Ask) or (act.name == config_push.DESIRED and self._is_overtaken(push))):
-                self._desk.say(Letter(push.site, act.name, act.raw, act.retain))
+        says = [act for act in acts if not isinstance(act, Ask)]
+        if self._is_overtaken(push):
+            says = [act for act in says if act.name != config_push.DESIRED]
+        self._desk.say(*(Letter(push.site, each.name, each.raw, each.retain) for each in says))
 
     def _is_overtaken(self, push: Push) -> bool:
         """Whether somebody else has desired something there since: that is not ours to replace, or to withdraw."""
@@ -172,7 +180,8 @@ class Pushing:
         finally:
             for push in self._open():
                 self._do(push, config_push.give_up(push, "interrupted")[1])
-            self._desk.settle(LAST_WORD_S)
+            if not self._desk.settle(LAST_WORD_S):
+                complain(NOT_REACHED + ", ".join(self._desk.unanswered))
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from agent.console.sites import Presence, Sites, SiteView, plain, take
 from agent.core.config import RoomConfig, parse_kept
-from agent.core.config_document import open_envelope
+from agent.core.config_document import open_envelope, unfit
 from agent.core.config_messages import ConfigDesired, ConfigReported, ConfigRunning
 from agent.core.contract import MODELS, compact, decode, topic
 from agent.core.errors import ConfigError
@@ -14,6 +14,7 @@ OF_THE_SITE = ("status", "about", "readiness")
 OF_ITS_CONFIG = ("config/running", "config/reported", "config/desired")
 NAMES = (*OF_THE_SITE, *OF_ITS_CONFIG)
 UNDER_WAY = ("applying", "pending_confirm", "deferred")
+WAITS = ("room_on", "switching")  # why an update has not begun: all others that are under way may run already
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,17 @@ class SiteConfig:
         return open_envelope(self.stored).desired if self.stored else None
 
     @property
+    def under_way(self) -> ConfigReported | None:
+        """What it says of an update that has not come to its end; None: there is none."""
+        return self.reported if self.reported is not None and self.reported.state in UNDER_WAY else None
+
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether what runs may be a config that goes back yet."""
+        said = self.under_way
+        return said is not None and not (said.state == "deferred" and said.reason in WAITS)
+
+    @property
     def next_revision(self) -> int:
         """One above every revision that is known of it, also of what it refused."""
         stored = open_envelope(self.stored).revision if self.stored else None
@@ -78,7 +90,7 @@ class SiteConfig:
 
 
 def heard(known: SiteConfig, name: str, raw: bytes) -> SiteConfig:
-    """Take one message in. What cannot be read changes nothing."""
+    """Take one message in. What cannot be read changes nothing, nor does a config that a terminal would obey."""
     if name == "config/desired":
         return replace(known, stored=raw)
     if name in OF_THE_SITE:
@@ -90,7 +102,9 @@ def heard(known: SiteConfig, name: str, raw: bytes) -> SiteConfig:
         payload: Any = decode(MODELS[name], raw) if raw else None
     except ValueError:
         return known
-    return replace(known, running=payload) if name == "config/running" else replace(known, reported=payload)
+    if name == "config/reported":
+        return replace(known, reported=payload)
+    return known if payload is not None and unfit(payload.model_dump()) else replace(known, running=payload)
 
 
 def report_of(raw: bytes) -> ConfigReported | None:

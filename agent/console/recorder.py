@@ -242,13 +242,22 @@ class Recorder:
     def _keep_pushes(self) -> None:
         """Write the pushes that wait; where the database takes none, again in a second."""
         try:
-            self._store.configs.keep(self._pushes)
-        except ROWS_OWN_FAULT as error:
-            log.error("who changed a config is refused by the database: %s", _first_line(error))
+            self._keep(self._pushes)
         except SQLAlchemyError as error:
             log.error("who changed a config cannot be written: %s", _first_line(error))
             return
         self._pushes.clear()
+
+    def _keep(self, pushes: Sequence[Pushed]) -> None:
+        """Raises SQLAlchemyError: the database takes nothing."""
+        try:
+            self._store.configs.keep(pushes)
+        except ROWS_OWN_FAULT as error:
+            if len(pushes) == 1:
+                log.error("a push to %s is refused by the database: %s", pushes[0].site, _first_line(error))
+                return
+            for each in pushes:  # one of them is no row for a database: the others must not be lost with it
+                self._keep([each])
 
     # Acknowledgements
 

@@ -18,6 +18,7 @@ from agent.adapters.local_door import LocalDoor
 from agent.core.events import ConfigConfirmed, ConfigOffered, Event
 from tests.conftest import wait_for
 
+ROOT = Path(__file__).parents[2]
 OFFER = b'{"id": "a", "revision": 1, "issued_by": "local",  "issued_at": "2012-11-20T07:30:00.000Z", "config": {}}'
 
 
@@ -193,7 +194,40 @@ print(end.recv(9999).decode())
         [sys.executable, "-c", code],
         cwd=heard.path.parent, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    assert "only root" in asked.stdout, asked.stderr
+    assert "use sudo" in asked.stdout, asked.stderr
+
+
+def test_in_a_unit_it_is_for_root_alone(tmp_path: Path) -> None:
+    """What looks at pictures runs there as the agent's own user."""
+    code = """
+import os
+from pathlib import Path
+from agent.adapters.door_path import knock
+from agent.adapters.local_door import LocalDoor
+if os.geteuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+door = LocalDoor(Path("agent.sock"), print)
+door.start()
+with knock(Path("agent.sock")) as end:
+    end.settimeout(30)
+    end.sendall(b'{"confirm": {"id": "x"}}\\n')
+    print(end.recv(9999).decode())
+door.close()
+"""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    folder.chmod(0o777)
+    # From inside it: nobody else need be able to come to it.
+    start = f"import os, sys; sys.path.insert(0, {str(ROOT)!r}); os.chdir({str(folder)!r})"
+    asked = subprocess.run(
+        [sys.executable, "-c", start + code],
+        env={**os.environ, "RUNTIME_DIRECTORY": str(folder)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "use sudo" in asked.stdout, asked.stderr
+    assert "Confirmed" not in asked.stdout
+    assert porter.welcomes({"RUNTIME_DIRECTORY": "/run/diemcau"}) == (0,)
+    assert porter.welcomes({}) == porter.welcomes({"RUNTIME_DIRECTORY": ""}) == (0, os.geteuid())
 
 
 def test_a_deep_folder_is_no_hindrance_and_what_an_earlier_run_left_is_replaced(tmp_path: Path) -> None:

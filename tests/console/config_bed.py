@@ -62,14 +62,18 @@ class FakeSite:
         raw = json.dumps({**COMMON, **fields})
         return self._client.publish(f"diemcau/v1/{self.site}/{name}", raw, 1, retain=True)
 
+    def say_once(self, name: str, /, **fields: Any) -> None:
+        """Say something that is not kept."""
+        self._client.publish(f"diemcau/v1/{self.site}/{name}", json.dumps({**COMMON, **fields}), 1)
+
     def status(self, state: str) -> None:
         sent = self.say("status", state=state, connection=1, boot_id="b", version="1")
         sent.wait_for_publish(PATIENCE_S)
 
     def report(self, state: str, update: dict[str, Any] | None, **fields: Any) -> None:
         known = {"id": None, "revision": self.revision} if update is None else update
-        self.say("config/reported", id=known["id"], revision=known["revision"], digest=digest(self.room), state=state,
-                 effective_digest="e", **fields)  # fmt: skip
+        self.say("config/reported", id=known["id"], revision=known["revision"], state=state, effective_digest="e",
+                 digest=digest(known.get("config", self.room)), **fields)  # fmt: skip
 
     def go_back(self) -> None:
         """Its time is over."""

@@ -258,7 +258,8 @@ def test_a_file_that_is_wrong_never_comes_to_the_agent(tmp_path: Path, agent: Ru
 
 def test_what_the_agent_does_not_take_is_said(tmp_path: Path, agent: Running, there: list[str]) -> None:
     agent()
-    (tmp_path / "new.json").write_text(json.dumps({"site": {"path": ["x" * 70_000]}}))
+    polygon = [[0.123456789012345, 0.123456789012345]] * 2000
+    (tmp_path / "new.json").write_text(json.dumps({"headcount": {"exclude": [polygon]}}))
     done = box("apply", str(tmp_path / "new.json"), *there, "--yes")
     assert done.returncode == 1
     assert "the agent does not take this" in done.stderr

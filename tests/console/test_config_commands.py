@@ -9,14 +9,18 @@ import click
 import pytest
 
 from agent.adapters.mosquitto import Mosquitto
+from agent.console.config_link import Desk, Heard
+from agent.console.config_plan import Order, plan
 from agent.console.config_sites import SiteConfig, heard
 from agent.console.config_targets import chosen, is_in, wanted
 from agent.console.config_view import toml
 from agent.console.sites import SiteView
+from agent.core.config_document import digest
 from agent.core.config_schema import schema, schema_digest
 from agent.core.errors import ConfigError, LinkError
+from agent.core.identity import BrokerSection
 from agent.core.wire import compact
-from tests.conftest import PATIENCE_S
+from tests.conftest import PATIENCE_S, wait_for
 from tests.console.config_bed import COMMON, ROOM, FakeSite, rows_of, run, sites_at
 
 
@@ -28,6 +32,14 @@ def written(folder: Path, text: str, name: str = "room.toml") -> str:
 
 def test_the_schema_is_printed_for_an_editor() -> None:
     assert json.loads(run("schema").stdout) == schema()
+
+
+def test_the_schema_is_written_to_a_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "another one", "room.schema.json")
+    result = run("schema", file)
+    assert (result.return_value, result.stdout) == (0, "")
+    assert json.loads(Path(file).read_text(encoding="utf-8")) == schema()
+    assert isinstance(run("schema", str(tmp_path / "none" / "x")).exception, OSError)
 
 
 def test_check_tells_every_mistake_at_once_with_its_place(tmp_path: Path) -> None:
@@ -81,6 +93,20 @@ def test_get_of_what_is_desired_and_of_a_site_that_nobody_knows(broker: Mosquitt
         assert run("get", "kinh-mon", "--broker", broker.url).return_value == 1
 
 
+@pytest.mark.parametrize("mark", ["\u009b", "\u202e"])
+def test_get_prints_nothing_that_a_terminal_obeys(broker: Mosquitto, mark: str) -> None:
+    site = FakeSite(broker.port, "nam-sach", "silent", {"site": {"name": f"Nam{mark}2J"}})
+    try:
+        update = {"id": "u", "revision": 9, "issued_by": "Lan", "issued_at": COMMON["at"], "config": site.room}
+        site.say("config/desired", **update).wait_for_publish(PATIENCE_S)
+        for more in ([], ["--json"], ["--desired"], ["--desired", "--json"]):
+            result = run("get", "nam-sach", "--broker", broker.url, *more)
+            assert result.return_value == 1
+            assert mark not in result.output
+    finally:
+        site.close()
+
+
 def test_diff_shows_sites_with_the_same_changes_together(broker: Mosquitto, tmp_path: Path) -> None:
     file = written(tmp_path, "[headcount]\nwindow_s = 60\n")
     with sites_at(broker.port, {"chi-linh": "good", "nam-sach": "good"}):
@@ -103,8 +129,8 @@ def test_diff_tells_what_a_site_would_refuse(broker: Mosquitto, tmp_path: Path) 
 
 def test_a_site_of_another_version_is_told_of(broker: Mosquitto, tmp_path: Path) -> None:
     file = written(tmp_path, "[headcount]\nwindow_s = 60\n")
-    for number, digest, is_told in ((1, "f" * 64, True), (2, schema_digest(), False)):
-        site = FakeSite(broker.port, f"site-{number}", config_schema_digest=digest)
+    for number, said, is_told in ((1, "f" * 64, True), (2, schema_digest(), False)):
+        site = FakeSite(broker.port, f"site-{number}", config_schema_digest=said)
         result = run("diff", f"site-{number}", file, "--broker", broker.url)
         site.close()
         assert ("another version" in result.stderr) is is_told
@@ -183,3 +209,69 @@ def test_what_cannot_be_read_changes_nothing_that_is_known(raw: bytes) -> None:
         after = heard(before, name, raw)
         assert (after.running, after.reported) == (None, None)
     assert heard(before, "config/desired", raw).next_revision == 1
+
+
+def standing(state: str, update: dict[str, Any], running: dict[str, Any], reason: str | None = None) -> SiteConfig:
+    """A site that is there, runs a config, and says this of an update."""
+    said = {**COMMON, "id": "u", "revision": 4, "effective_digest": "e", "digest": digest(update), "state": state}
+    runs = {**COMMON, "revision": 3, "digest": "d", "effective_digest": "e", "source": "push", "config": running}
+    status = {**COMMON, "state": "running", "connection": 1, "boot_id": "b", "version": "1"}
+    site = known("a", "Hải Dương")
+    for name, payload in (("status", status), ("config/running", runs), ("config/reported", said | {"reason": reason})):
+        site = heard(site, name, compact(payload).encode())
+    return site
+
+
+OTHER: dict[str, Any] = {"headcount": {"window_s": 60}}
+THIRD: dict[str, Any] = {"headcount": {"window_s": 45}}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "running", "wanted_", "is_patch", "outcome"),
+    [
+        # the candidate runs already, and may go back
+        ("pending_confirm", None, OTHER, OTHER, False, "not_started"),
+        ("applying", None, OTHER, OTHER, False, "not_started"),
+        ("deferred", "going_back: room_on", OTHER, OTHER, False, "not_started"),
+        ("pending_confirm", None, OTHER, THIRD, True, "not_started"),
+        ("pending_confirm", None, OTHER, THIRD, False, None),  # its base is named: refused there if it goes back
+        # one that only waits
+        ("deferred", "room_on", ROOM, OTHER, False, "not_started"),
+        ("deferred", "room_on", ROOM, ROOM, False, None),
+        ("deferred", "switching", ROOM, THIRD, True, None),
+        # it has come to its end
+        ("applied", None, OTHER, OTHER, False, "unchanged"),
+        ("rolled_back", "not_confirmed", ROOM, OTHER, False, None),
+        ("rejected", "invalid", ROOM, ROOM, True, "unchanged"),
+    ],
+)
+def test_while_another_update_is_under_way_there_nothing_is_said_to_run_for_good(
+    state: str, reason: str | None, running: Any, wanted_: Any, is_patch: bool, outcome: str | None
+) -> None:
+    found = plan(standing(state, OTHER, running, reason), Order(wanted_, is_patch, "room.json"))
+    assert found.outcome == outcome
+    assert (found.reason == "under_way") is (outcome == "not_started")
+    assert (found.overtakes is not None) is (outcome is None and state in ("pending_confirm", "deferred"))
+
+
+def test_what_is_on_trial_there_is_told_by_diff_and_push(broker: Mosquitto) -> None:
+    with sites_at(broker.port, {"nam-sach": "silent"}) as sites:
+        trial = {"id": "u", "revision": 4, "config": ROOM}
+        sites["nam-sach"].report("pending_confirm", trial, checks_worse=[])
+        # said once, of another one: it is not what the site is doing
+        once = {**COMMON, "id": "v", "revision": 3, "digest": "d", "effective_digest": "e", "state": "rejected"}
+        desk = Desk(BrokerSection(url=broker.url), ["nam-sach"])
+        desk.start()
+        try:
+            desk.learn()
+            sites["nam-sach"].say_once("config/reported", **once)
+            wait_for(lambda: isinstance(said := desk.next(0.1), Heard) and b'"v"' in said.raw, "it has come")
+            assert desk.known["nam-sach"].is_on_trial
+        finally:
+            desk.close()
+        arguments = ("nam-sach", "-", "--merge", "--json", "--broker", broker.url)
+        row = rows_of(result := run("push", "--yes", *arguments, stdin='{"headcount": {"window_s": 60}}'))["nam-sach"]
+        assert (row["state"], row["reason"], result.return_value) == ("not_started", "under_way", 1)
+        assert sites["nam-sach"].desired == []
+        result = run("diff", *(each for each in arguments if each != "--json"), stdin='{"headcount": {}}')
+        assert "another change is being tried there" in result.stderr

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from agent.console.config_history import joined
 from agent.console.record import opened
 from agent.console.recorder_configs import Told
 from agent.console.store import Store
-from agent.core.errors import StoreError
+from agent.core.errors import ConfigError, StoreError
 from tests.console.config_bed import run, sites_at
 from tests.console.test_recorder_configs import push
 from tests.console.test_store import AT, event
@@ -85,6 +86,15 @@ def test_the_config_of_a_revision(store: Store, url: str) -> None:
     (row,) = told(run("get", SITE, "--revision", "8", "--database", url, "--json"))
     assert row["config"] == {"site": {"name": "Nam Sách"}}
     assert run("get", SITE, "--revision", "99", "--database", url).return_value == 1
+
+
+def test_the_config_of_a_revision_that_a_terminal_would_obey_is_not_shown(store: Store, url: str) -> None:
+    left = {"site": {"name": "\u009b2J"}}
+    store.configs.keep([replace(push("d", 11), document=json.dumps(left))])
+    for more in ([], ["--json"]):
+        result = run("get", SITE, "--revision", "11", "--database", url, *more)
+        assert isinstance(result.exception, ConfigError)
+        assert "\u009b" not in result.output + str(result.exception)
 
 
 def test_without_a_database_is_one_sentence_and_none_is_made(tmp_path: Path) -> None:

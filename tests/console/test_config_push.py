@@ -174,3 +174,27 @@ def test_what_nobody_confirms_is_left_with_a_site_whose_room_is_on() -> None:
     left, acts = heard(unattended, report("deferred", reason="room_on"))
     assert (left.outcome, left.reason, acts) == ("deferred", "left_with_site", ())
     assert heard(unattended, report("deferred", reason="switching"))[0].outcome is None
+
+
+@pytest.mark.parametrize(
+    ("reports", "outcome", "reason", "published", "is_undecided"),
+    [
+        ([report("applying")], "deferred", "left_with_site", [], True),
+        ([report("pending_confirm", checks_worse=("a",))], "deferred", "left_with_site", [], True),
+        # it has decided, or has not begun
+        ([report("deferred", reason="going_back: room_on")], "no_answer", "goes_back", [WITHDRAWN, BACK], False),
+        ([report("deferred", reason="switching")], "deferred", "withdrawn: switching", [WITHDRAWN, BACK], False),
+        ([], "no_answer", "interrupted", [WITHDRAWN, BACK], False),
+    ],
+)
+def test_what_nobody_confirms_is_left_on_trial_with_the_site(
+    reports: list[ConfigReported], outcome: str, reason: str, published: list[Any], is_undecided: bool
+) -> None:
+    push = replace(a_push(), message=MESSAGE.model_copy(update={"confirm_within_s": 0.0}))
+    for each in reports:
+        if not (each.reason or "").startswith("going_back"):
+            push, _ = heard(push, each)
+        else:
+            push, _ = heard(replace(push, phase="trying"), each)
+    push, acts = give_up(push, "interrupted")
+    assert (push.outcome, push.reason, said(acts), push.is_undecided) == (outcome, reason, published, is_undecided)

@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.adapters.mosquitto import ANYBODY, Mosquitto
 from agent.console import config_link
+from agent.core.identity import BrokerSection
 from tests.conftest import PATIENCE_S, wait_for
 from tests.console.config_bed import ROOM, FakeSite, Way, rows_of, run, sites_at
 
@@ -401,10 +402,52 @@ def test_ctrl_c_withdraws_what_waits_and_begins_nothing_new(broker: Mosquitto, f
         assert stored(broker, "a") == b""
     assert code == 130
     rows = [json.loads(line) for line in out.splitlines()]
+    assert "was not reached" not in person.shown
     assert [(row["site"], row["state"], row["reason"]) for row in rows] == [
         ("a", "deferred", "withdrawn: room_on"),
         ("b", "not_started", "interrupted"),
     ]
+
+
+def test_after_ctrl_c_a_person_sees_what_came_of_each_site(broker: Mosquitto, file: str) -> None:
+    with sites_at(broker.port, {"a": "room_on", "b": "good"}) as sites:
+        person = Person("a", "b", file, "--merge", "--yes", "--broker", broker.url)
+        wait_for(lambda: sites["a"].trial, "it waits there")
+        broker.close()
+        person.interrupt()
+        code, out = person.end()
+    assert code == 130
+    assert "has to wait" in out
+    assert "not started" in out
+    assert "the broker was not reached" in person.shown
+    assert person.shown.rstrip().endswith(": a")
+
+
+def test_what_was_lost_with_a_connection_is_not_said_after_what_came_later(broker: Mosquitto) -> None:
+    desk = config_link.Desk(BrokerSection(url=broker.url), [SITE])
+    desk.start()
+    try:
+        broker.close()
+        wait_for(lambda: not desk.is_connected, "the connection is lost")
+        desk.say(letter(b'"old"'))
+        desk.say(config_link.Letter(SITE, "config/confirm", b"x", retain=False), letter(b'"lost"'))
+        broker.start()
+        wait_for(lambda: desk.is_connected, "it is there again")
+        desk.say(letter(b'"new"'))
+        assert desk.settle(PATIENCE_S)
+        assert stored(broker) == b'"new"'
+        broker.close()
+        wait_for(lambda: not desk.is_connected, "the connection is lost")
+        desk.say(letter(b""), letter(b'"before"'))
+        broker.start()
+        assert desk.settle(PATIENCE_S)
+        assert stored(broker) == b'"before"'
+    finally:
+        desk.close()
+
+
+def letter(raw: bytes) -> config_link.Letter:
+    return config_link.Letter(SITE, "config/desired", raw, retain=True)
 
 
 def test_ctrl_c_at_the_question_leaves_the_site_to_go_back_by_itself(

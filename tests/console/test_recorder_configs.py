@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agent.adapters.mosquitto import Mosquitto
+from agent.console.recorder import Recorder
 from agent.console.recorder_configs import Pushed, pushed
 from agent.console.recorder_tables import PUSH
 from agent.console.store import Store
 from agent.core.config_document import digest
+from agent.core.identity import BrokerSection
 from tests.conftest import PATIENCE_S, wait_for
 from tests.console.test_recorder import ROOT, RawSite, recording
 from tests.console.test_store import EPOCH, event
@@ -87,6 +90,14 @@ def test_the_recorder_keeps_each_push_once_also_what_was_stored_before_it_came(
         site.send(event(2))
         wait_for(lambda: site.told(epoch=EPOCH, upto=2), "it records")
     assert store_ids(store) == ["early", "late"]
+
+
+def test_what_the_database_cannot_take_costs_none_of_those_beside_it(broker: Mosquitto, store: Store) -> None:
+    recorder = Recorder(BrokerSection(url=broker.url), store, "r1")
+    recorder._pushes = [push("a"), replace(push("b", 8), revision=2**70), push("c", 9)]
+    recorder._keep_pushes()
+    assert sorted(store_ids(store)) == ["a", "c"]
+    assert recorder._pushes == []
 
 
 def store_ids(store: Store) -> list[str]:
