@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from agent.adapters.files import DISK, Disk, is_there, write_durably
 from agent.adapters.generations import LAST_GOOD as LAST_GOOD
@@ -56,14 +57,16 @@ def load_room(state: Path, room_file: Path | None, disk: Disk = DISK) -> Loaded:
     if choice.kind == "file" and not problems:
         problems = _keep(state / LAST_GOOD, choice.document, disk)
     highest = generations.highest()  # before a candidate that is no text is set aside
-    found = FoundConfig(choice.document, choice.kind, generations.candidate(), highest)
+    trouble: Literal["files_broken"] | None = "files_broken" if problems else None
+    found = FoundConfig(choice.document, choice.kind, generations.candidate(), highest, trouble, len(problems))
     return Loaded(choice.config, problems, choice.spared_pins, found)
 
 
 def in_safety(loaded: Loaded) -> Loaded:
     """The built-in safe config in the place of a room's own: no pin is touched."""
-    found = replace(loaded.found, document={}, source="built_in")
-    return Loaded(RoomConfig(), (*loaded.problems, SAFE), EVERY_PIN, found)
+    problems = (*loaded.problems, SAFE)
+    found = replace(loaded.found, document={}, source="built_in", trouble="crash_loop", problems=len(problems))
+    return Loaded(RoomConfig(), problems, EVERY_PIN, found)
 
 
 def sources(state: Path, room_file: Path | None) -> list[Source]:
@@ -88,7 +91,7 @@ def load_centre(path: Path) -> Centre:
 def read_document(path: Path) -> str:
     """The text of a file that a person wrote. Raises ConfigError with what to do."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors begin with a byte order mark
     except FileNotFoundError as error:
         raise ConfigError(
             str(path), (Problem("", "this file is not there: create it, or name another one"),)

@@ -60,6 +60,7 @@ REASON |= {
     "clock_unsynced": ("đồng hồ chưa đồng bộ", "clock not synchronised"),
     "no_room": ("chưa có cấu hình phòng", "no room config"),
     "files_broken": ("tệp cấu hình phòng hỏng", "the room's config is broken"),
+    "crash_loop": ("phần mềm hỏng liên tiếp, chế độ an toàn", "the agent fell again and again: safe start"),
     "also_a_keyboard": ("thiết bị còn là bàn phím", "it is a keyboard too"),
     "expired": ("chứng chỉ hết hạn", "certificate expired"),
     "failed": ("hỏng", "failed"),

@@ -156,6 +156,10 @@ SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
         "Đồng hồ chưa đồng bộ: kiểm tra đường truyền và máy chủ giờ (NTP).",
         "The clock is not synchronised: check the line and the time server (NTP).",
     ),
+    ("box.files", "crash_loop"): (
+        "Phần mềm hỏng liên tiếp, đang chạy ở chế độ an toàn: báo kỹ thuật gửi cấu hình khác hoặc khởi động lại.",
+        "The agent fell again and again and runs in safety: have a technician push another config, or restart it.",
+    ),
     ("box.files", "files_broken"): (
         "Tệp cấu hình trên hộp bị hỏng hoặc không có: gọi kỹ thuật, xem nhật ký.",
         "A file of the box is broken or missing: call a technician; the journal names it.",

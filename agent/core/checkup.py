@@ -65,7 +65,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the room knows of itself; ``count_reason`` is why the headcount is none, or in doubt.
+    """What the room knows of itself; ``count_reason`` is why the headcount is none, or in doubt;
+    ``file_trouble`` what is wrong with the box's files, or why the room's own config does not run.
 
     ``busy`` are checks of cameras that another program has, ``blind`` of those that give no picture; ``on_fallback``:
     the spare camera counts; ``forgets``: what must survive a power cut cannot be written;
@@ -76,7 +77,7 @@ class Facts:
     checks: Checks
     count_reason: str | None
     health: dict[str, Any]
-    files_are_broken: bool
+    file_trouble: str | None
     is_synced: bool
     busy: frozenset[str] = frozenset()
     blind: frozenset[str] = frozenset()
@@ -151,9 +152,8 @@ def _files(facts: Facts, config: RoomConfig) -> Finding:
     room is fit.
     """
     if not config.power.loads and not config.checks:
-        reason = "files_broken" if facts.files_are_broken else "no_room"
-        return Finding("box.files", "box.files", "box", True, "failed", reason)
-    return _optional("files", "box", "files_broken" if facts.files_are_broken else None)
+        return Finding("box.files", "box.files", "box", True, "failed", facts.file_trouble or "no_room")
+    return _optional("files", "box", facts.file_trouble)
 
 
 def _box(facts: Facts, config: RoomConfig) -> list[Finding]:

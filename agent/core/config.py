@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from agent.core.errors import ConfigError, Problem
-from agent.core.parse import Section, build, decode, problems_of
+from agent.core.parse import NAME, USB, Section, build, decode, problems_of
 
 Pin = int
 Point = tuple[float, float]
@@ -49,7 +49,7 @@ class LedSection(Section):
 class LoadSection(Section):
     """One switched load. Loads come up in the order of the file and go down in reverse."""
 
-    name: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field(min_length=1, max_length=40, pattern=NAME)
     pin: Pin = Field(ge=LOWEST_PIN, le=HIGHEST_PIN)
     active_high: bool = True
     settle_s: float = Field(default=1, ge=0, le=600)
@@ -74,10 +74,10 @@ def _no_default(schema: dict[str, Any]) -> None:
 class CheckSection(Section):
     """One thing that can be looked at: a device on USB or a service on the network."""
 
-    name: str = Field(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field(min_length=1, max_length=40, pattern=NAME)
     kind: Literal["usb-camera", "usb-microphone", "tcp", "ping"]
     address: str = Field(default="", max_length=255)
-    usb: str = Field(default="", pattern=r"^([0-9a-fA-F]{4}:[0-9a-fA-F]{4})?$")
+    usb: str = Field(default="", pattern=USB)
     serial: str = Field(default="", max_length=255)
     port: str = Field(default="", max_length=64)
     # Without one it is its kind's, which a schema's single default cannot say.

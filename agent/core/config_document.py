@@ -99,9 +99,11 @@ def parse_document(document: Document, source: str, reserved_pins: dict[int, str
 def read_document(text: str, source: str, json_document: bool) -> Document:
     """Plain data of a TOML or JSON text, as it can go over the wire. Raises ConfigError."""
     if json_document:
-        data = decode(text, source, json_document=True)
-    else:
-        data = json.loads(json.dumps(decode(text, source, json_document=False), default=str))
+        try:
+            return decode_strictly(text.encode(errors="surrogatepass"))
+        except ConfigError as error:
+            raise ConfigError(source, error.problems) from error
+    data: Document = json.loads(json.dumps(decode(text, source, json_document=False), default=str))
     if problem := unfit(data):
         raise ConfigError(source, (problem,))
     return data

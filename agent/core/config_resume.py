@@ -94,7 +94,7 @@ def _left_behind(update: ConfigUpdate, found: FoundConfig) -> Result:
     ran, running = update.ran, update.running
     if ran is None or ran.id is None or running is None or ran.digest == running.digest or found.source == "file":
         return update, []
-    why = "safe_start" if found.source == "built_in" else "damaged"
+    why = "safe_start" if found.trouble == "crash_loop" else "damaged"
     report = Report(ran.id, ran.revision, ran.digest, "rolled_back", why)
     detail = {"id": ran.id, "revision": ran.revision, "digest": ran.digest, "reason": why}
     return replace(update, report=report), [NoteEvent("config.rolled_back", "fault", ran.issued_by, detail)]

@@ -72,13 +72,16 @@ class FoundConfig:
     ``document`` is what runs, as it was written, and ``source`` where that came from: ``kept`` is a config that has run
     here before (``room.json``, or one of the ten before it), ``file`` the room file of the very first start.
     ``candidate`` is the message of an update that was on trial when the agent ended, None: there was none; ``highest``
-    the highest revision of those that were set aside.
+    the highest revision of those that were set aside. ``trouble`` is why it is not the room's own config that runs, or
+    not the newest; so many of the ``problems`` of ``Started`` are about that.
     """
 
     document: dict[str, Any] = field(default_factory=dict)
     source: Literal["kept", "file", "built_in"] = "built_in"
     candidate: str | None = None
     highest: int = 0
+    trouble: Literal["files_broken", "crash_loop"] | None = None
+    problems: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from agent.core import actions, config_update, home_assistant, keeping, memory, 
 from agent.core.commands import Command, Log, NoteEvent
 from agent.core.contract import Conference, decode, split_topic
 from agent.core.events import (
+    CandidatePromoted,
     CertificateSeen,
     DuplicateSeen,
     Event,
@@ -39,20 +40,19 @@ def handle(room: "Room", event: Event, now: Now, self: Self) -> "Result":
             room = replace(room, conference=memory.conference_of(kept.facts), keeper=Keeper(dict(kept.facts)))
             room = replace(room, scheduled=memory.scheduled_of(kept.facts), told=memory.told_of(kept.facts))
             room, why = _begun(room, event, now, self)
-            return replace(room, files_are_broken=bool(problems)), [*remarks, *why]
+            is_broken = len(problems) > event.found.problems
+            return replace(room, identity_is_broken=is_broken, file_trouble=event.found.trouble), [*remarks, *why]
         case Stopping():
             run = None if room.run is None else replace(room.run, in_order=True)
             return replace(room, stopping=True, run=run), [Log("info", "stopping; no relay moves for it")]
         case LinkUp() | LinkDown() | LinkRefused() | DuplicateSeen():
             return _of_link(room, event, self.site)
-        case CertificateSeen(ends=ends):
-            return replace(room, certificate_ends=ends), []
+        case CertificateSeen() | CandidatePromoted() | HealthRead():
+            return _known(room, event), []
         case Kept(is_on_disk=is_on_disk, survives=survives, lost_others=lost_others):
             keeper = keeping.answered(room.keeper, is_on_disk, now.mono_s, survives, lost_others)
             keeper, notes = keeping.told_dropped(keeper)
             return replace(room, keeper=keeper), notes
-        case HealthRead(figures=figures):
-            return replace(room, health=figures), []
         case MessageReceived(topic=home_assistant.STATUS_TOPIC):
             return room, []
         case MessageReceived(topic=topic) if config_update.is_ours(topic, self.site):
@@ -61,6 +61,17 @@ def handle(room: "Room", event: Event, now: Now, self: Self) -> "Result":
             return _message(room, event, now, self.site)
         case _:
             return room, []
+
+
+def _known(room: "Room", event: CertificateSeen | CandidatePromoted | HealthRead) -> "Room":
+    match event:
+        case CertificateSeen(ends=ends):
+            return replace(room, certificate_ends=ends)
+        case HealthRead(figures=figures):
+            return replace(room, health=figures)
+        case CandidatePromoted(is_on_disk=True):
+            return replace(room, file_trouble=None)  # it has taken the place of what was broken
+    return room
 
 
 def _of_link(room: "Room", event: LinkUp | LinkDown | LinkRefused | DuplicateSeen, site: str) -> "Result":

@@ -22,6 +22,13 @@ class Section(BaseModel):
 
 
 M = TypeVar("M", bound=Section)
+# What a pattern asks for, in words: whoever writes a config need not read a regular expression.
+NAME = r"^[a-z0-9][a-z0-9-]*$"
+USB = r"^([0-9a-fA-F]{4}:[0-9a-fA-F]{4})?$"
+PATTERNS = {
+    NAME: "a-z, 0-9 and -, not beginning with -",
+    USB: "vendor:product, four hexadecimal digits each, as lsusb shows it",
+}
 Location = tuple[int | str, ...]
 
 
@@ -68,6 +75,8 @@ def _problem(model: type[Section], location: Location, item: Any) -> Problem:
     if item["type"] == "extra_forbidden":
         keys = _keys_at(model, location[:-1])
         return Problem(path, "this key does not exist", _did_you_mean(str(location[-1]), keys))
+    if item["type"] == "string_pattern_mismatch" and item["ctx"]["pattern"] in PATTERNS:
+        return Problem(path, f"should be {PATTERNS[item['ctx']['pattern']]}, not {_short(item['input'])}")
     if item["type"] == "missing":
         return Problem(path, "this key is needed and is not there")
     if item["type"] == "literal_error":

@@ -75,7 +75,8 @@ class Room:
     ``off_s`` is when the room went off, None where it is not or nobody saw it. ``watched`` is the check of the camera
     that counts, ``busy`` are those that another program has, ``blind`` those that give no picture, ``held`` those that
     come and go and until when each is held back; ``scheduled`` are the conferences that the schedule has brought the
-    room up for; ``window`` is the history's open one; ``keeper`` is what the disk knows; ``update`` is all about
+    room up for; ``window`` is the history's open one; ``keeper`` is what the disk knows; ``file_trouble`` why its own
+    config does not run; ``update`` is all about
     the config and ``update_kept`` the text that is kept of it; ``told`` the power as the history knows it.
     """
 
@@ -98,7 +99,8 @@ class Room:
     restarts: dict[str, int] = field(default_factory=dict)
     health: dict[str, float | int | bool | str | None] = field(default_factory=dict)
     connection: int = 0
-    files_are_broken: bool = False
+    identity_is_broken: bool = False
+    file_trouble: str | None = None
     certificate_ends: datetime | None = None
     stopping: bool = False
     say_all: bool = False
@@ -338,7 +340,7 @@ def _check(room: Room, count_reason: str | None, now: Now, self: Self) -> tuple[
         checks=room.checks,
         count_reason=count_reason,
         health=room.health,
-        files_are_broken=room.files_are_broken,
+        file_trouble=room.file_trouble or ("files_broken" if room.identity_is_broken else None),
         is_synced=now.synced,
         busy=room.busy,
         blind=room.blind,
@@ -418,7 +420,8 @@ def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent], rows: list[H
 
 def _show(room: Room) -> Result:
     identify = room.identify_until_s is not None
-    wanted = lamp.show(room.power, room.readiness.is_well, room.files_are_broken, identify)
+    is_broken = room.identity_is_broken or room.file_trouble is not None
+    wanted = lamp.show(room.power, room.readiness.is_well, is_broken, identify)
     if wanted == room.led:
         return room, []
     return replace(room, led=wanted), [wanted]

@@ -58,7 +58,7 @@ def checks_and_box(scene: Scene, config: RoomConfig, outcomes: Outcomes) -> list
         checks=_answers(config, outcomes, None if found.error or found.is_late else devices),
         count_reason=_why_not_counting(search, outcomes.get("opencv")),
         health=figures,
-        files_are_broken=False,
+        file_trouble=None,
         is_synced=host.SyncWatch()(),
     )
     told = []

@@ -1,6 +1,7 @@
 """Whatever is broken, there is always a config to run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,5 +175,12 @@ def test_a_safe_start_runs_the_built_in_one_touches_no_pin_and_says_why(tmp_path
     safe = in_safety(load_room(tmp_path, None))
     assert (safe.config, safe.spared_pins) == (RoomConfig(), set(range(28)))
     assert str(safe.problems[0]) == "crash loop: safe start after five quick crashes: link and reports only"
-    assert safe.found == FoundConfig(candidate='{"revision": 4}', highest=4)
+    left = FoundConfig(candidate='{"revision": 4}', highest=4)
+    assert safe.found == replace(left, trouble="crash_loop", problems=1)
     assert load_room(tmp_path, None).config.power.loads
+
+
+def test_a_byte_order_mark_is_no_mistake_of_whoever_wrote_the_file(tmp_path: Path) -> None:
+    room = tmp_path / "room.toml"
+    room.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert load_room(tmp_path / "state", room).config.site.name == "Huyện Nam Sách"

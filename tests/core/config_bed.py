@@ -95,9 +95,9 @@ class ConfigRig(Rig):
 
     def begin(self, **loads: Any) -> list[Command]:
         """Start the agent on what the disk has, as a boot would, and connect."""
-        found = FoundConfig(
-            self.disk["room.json"], self.source, self.disk.get("candidate"), self.disk.get("highest", 0)
-        )
+        trouble: Literal["crash_loop"] | None = "crash_loop" if self.source == "built_in" else None
+        candidate, highest = self.disk.get("candidate"), self.disk.get("highest", 0)
+        found = FoundConfig(self.disk["room.json"], self.source, candidate, highest, trouble)
         self.config = parse_document(found.document, "room.json")
         self.self_, self.room, self.parts = self_of(self.config), Room(), self.config
         self.said, self.is_up = {}, False

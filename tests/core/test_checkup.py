@@ -48,7 +48,8 @@ def found(
     **checks: CheckState,
 ) -> dict[str, Finding]:
     by_name = {name.replace("_", "-"): state for name, state in checks.items()}
-    facts = Facts(power, Checks(by_name), count_reason, ALL_WELL if health is None else health, broken, synced)
+    why = "files_broken" if broken else None
+    facts = Facts(power, Checks(by_name), count_reason, ALL_WELL if health is None else health, why, synced)
     return {each.name: each for each in checkup.findings(facts, config, NOW_S)}
 
 
@@ -213,14 +214,14 @@ def test_the_clock_and_the_files_warn() -> None:
 def test_a_room_that_a_broken_file_leaves_with_nothing_is_not_fit() -> None:
     """The safe config: no loads to switch and nothing to look at, which would otherwise all be well."""
     empty = build(RoomConfig, {})
-    facts = Facts(Power(state="on"), Checks(), None, {}, files_are_broken=True, is_synced=True)
+    facts = Facts(Power(state="on"), Checks(), None, {}, file_trouble="files_broken", is_synced=True)
     broken = next(each for each in checkup.findings(facts, empty, NOW_S) if each.name == "box.files")
     assert (broken.state, broken.reason, broken.required) == ("failed", "files_broken", True)
     assert found(broken=True)["box.files"].required is False
 
 
 def test_a_box_without_a_room_config_is_not_fit() -> None:
-    facts = Facts(Power(state="on"), Checks(), None, {}, files_are_broken=False, is_synced=True)
+    facts = Facts(Power(state="on"), Checks(), None, {}, file_trouble=None, is_synced=True)
     (files,) = (each for each in checkup.findings(facts, build(RoomConfig, {}), NOW_S) if each.name == "box.files")
     assert (files.state, files.reason, files.required) == ("failed", "no_room", True)
     assert found()["box.files"].state == "ok"

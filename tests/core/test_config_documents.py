@@ -178,3 +178,13 @@ def test_deep_documents_are_refused_without_recursion() -> None:
     for depth in (33, 900, 5000, 50_000 // 5):
         with pytest.raises(ConfigError):
             decode_strictly(b'{"a":' * depth + b"1" + b"}" * depth)
+
+
+def test_a_json_file_is_read_as_strictly_as_a_message() -> None:
+    with pytest.raises(ConfigError, match=r"^room\.json: .*'a' is there twice"):
+        read_document('{"a": 1, "a": 2}', "room.json", json_document=True)
+
+
+def test_a_pattern_is_told_in_words() -> None:
+    with pytest.raises(ConfigError, match="four hexadecimal digits each, as lsusb shows it, not '046d:85e'"):
+        parse_document({"checks": [{"name": "a", "kind": "usb-camera", "usb": "046d:85e"}]}, "f")

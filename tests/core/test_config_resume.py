@@ -126,6 +126,8 @@ def test_a_safe_start_takes_a_config_and_keeps_what_was_known_of_the_rooms_own()
     rig.source = "built_in"
     rig.begin()
     assert rig.said["config/running"]["source"] == "built_in"
+    (files,) = [each for each in rig.said["readiness"]["checks"] if each["name"] == "box.files"]
+    assert (files["state"], files["reason"], files["required"]) == ("failed", "crash_loop", True)
     rig.levels = dict.fromkeys((5, 6, 13), True)  # the room is on, and its lines are held
     rig.push(own, 5)
     assert rig.room.power.state == "on"
