@@ -7,5 +7,6 @@ guest/      what runs in there: the simulated GPIO chip, the finger, the bare lo
             a USB camera and a microphone that come and go, frames for the camera, a storm of udev's events
 trace       what the kernel wrote down about the lines: the judge
 box         the machine as a box with diemcau on it: releases, room files, the service, the broker
+desk        a technician's, at that broker: pushes configs, hears what becomes of them
 ==========  ============================================================================================================
 """

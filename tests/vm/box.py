@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.adapters.quick_crashes import FILE as QUICK_CRASHES
 from tests.vm.image import CHECKOUT
 from tests.vm.machine import Machine
 from tests.vm.trace import Entry, parse
@@ -17,6 +18,7 @@ from tests.vm.trace import Entry, parse
 SITE = "chi-linh"
 AGENT = "diemcau-agent"
 HOME = "/opt/diemcau"
+STATE = "/var/lib/diemcau"
 GUEST = Path(__file__).with_name("guest")
 STORM = ["tests/__init__.py", "tests/hw/__init__.py", "tests/hw/udev_storm.py"]
 PROGRAM = """#!/bin/sh
@@ -76,8 +78,8 @@ class Box:
 
     def forget(self) -> None:
         """Stop it, and have nothing left of it but its files: systemd lets go of the lines."""
-        self.run(f"systemctl stop {AGENT} && rm -rf /var/lib/diemcau/*")
-        if int(self.run(f"systemctl show -P NFileDescriptorStore {AGENT}")):
+        self.run(f"systemctl stop {AGENT} && rm -rf {STATE}/*")
+        if self.kept():
             self.run(f"systemctl clean --what=fdstore {AGENT}")
         # It says that it has let go, and does so a moment later.
         self.run("until ! gpioinfo | grep -q diemcau; do sleep 0.1; done", timeout_s=20)
@@ -90,15 +92,21 @@ class Box:
         """Stopped for good, as far as systemd knows, and started again."""
         self.run(f"systemctl stop {AGENT} && systemctl start {AGENT}")
 
-    def kill(self) -> None:
-        """kill -9, and systemd starts it again."""
-        self._end_with("KILL")
+    def kill(self, is_alone: bool = True) -> None:
+        """kill -9, and systemd starts it again.
+
+        Args:
+            is_alone: A crash of its own, whatever has been before; else one more of those in quick succession.
+        """
+        self._end_with("KILL", is_alone)
 
     def hang(self) -> None:
         """It stops in the middle of whatever it does, until the unit's watchdog ends it and it is started again."""
         self._end_with("STOP")
 
-    def _end_with(self, signal: str) -> None:
+    def _end_with(self, signal: str, is_alone: bool = True) -> None:
+        if is_alone:  # after five quick crashes a start is a safe one, which is another test's
+            self.run(f"rm -f {STATE}/{QUICK_CRASHES}")
         again = f"[ $(systemctl show -P MainPID {AGENT}) != $old ] && systemctl is-active -q {AGENT}"
         self.run(f"old={self.pid()}; kill -{signal} $old; until {again}; do sleep 0.5; done")
 
@@ -109,6 +117,10 @@ class Box:
     def threads(self) -> int:
         """How many the running agent has, as the kernel counts them."""
         return int(self.run(f"ls /proc/{self.pid()}/task | wc -l"))
+
+    def kept(self) -> int:
+        """How many descriptors systemd keeps for it."""
+        return int(self.run(f"systemctl show -P NFileDescriptorStore {AGENT}"))
 
     def is_active(self) -> bool:
         """Whether it runs and has said that it is ready."""

@@ -1,13 +1,17 @@
 """Whatever becomes of the agent, no relay of a room that is on moves: 0 changes in the kernel's trace."""
 
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from agent.adapters.quick_crashes import SAFE_AFTER
 from tests.conftest import Ear
 from tests.vm.box import AGENT, Box
 from tests.vm.conftest import Counts, note
-from tests.vm.rooms import LOADS
+from tests.vm.desk import Desk, checks_of
+from tests.vm.rooms import LOADS, ROOM
 from tests.vm.trace import changes
 
 pytestmark = pytest.mark.vm
@@ -31,7 +35,12 @@ def repeat(box: Box, times: int, what: str, once: Callable[[], None]) -> None:
 def goes_on(ear: Ear, since: str) -> None:
     """The agent of now knows that the room is on."""
     said = ear.wait("/power", lambda document: document["session"] != since, "of the new agent")
-    assert (said["state"], set(said["loads"].values())) == ("on", {"on"})
+    assert whole(said)
+
+
+def whole(power: dict[str, Any]) -> bool:
+    """Whether this says that the room is on, with all its loads."""
+    return bool(power["state"] == "on" and len(power["loads"]) == len(LOADS) and set(power["loads"].values()) == {"on"})
 
 
 @pytest.fixture
@@ -40,6 +49,14 @@ def session(ear: Ear, room_on: Box) -> str:
     before: str = ear.wait("/power", lambda document: document["state"] == "on", "before the test")["session"]
     ear.forget()
     return before
+
+
+@pytest.fixture
+def desk(room_on: Box) -> Iterator[Desk]:
+    """A technician who looks on while the room is on."""
+    desk = Desk(room_on)
+    yield desk
+    desk.close()
 
 
 def test_the_trace_sees_a_relay_that_moves(box: Box) -> None:
@@ -80,6 +97,34 @@ def test_no_relay_moves_at_an_upgrade_of_the_package(room_on: Box, ear: Ear, ses
     repeat(room_on, 1, "upgrade of the package", upgrade)
     ear.wait("/status", lambda document: document.get("version") == "1.1.0", "of the new release")
     goes_on(ear, session)
+
+
+def test_no_relay_moves_in_a_crash_loop_and_an_end_in_order_brings_the_whole_room_back(
+    room_on: Box, desk: Desk
+) -> None:
+    room_on.restart()  # whatever was before is no crash
+    with room_on.watched() as entries:
+        for _ in range(SAFE_AFTER):
+            room_on.kill(is_alone=False)
+        said = desk.wait("/readiness", lambda said: checks_of(said).get("box.files") == "failed", "of a safe start")
+        safe = said["session"]
+        desk.wait("/status", lambda said: (said["session"], said["state"]) == (safe, "running"), "of a safe start")
+        assert any("safe start" in line for line in room_on.journal())
+        assert room_on.levels(tuple(LOADS)) == LOADS
+        assert room_on.kept() == len(LOADS), "without an agent that has them, systemd has the lines"
+        # What a technician would do: a push has the parts back at once, or a restart with the room's own config.
+        tried = desk.push({**tomllib.loads(ROOM), "headcount": {"threshold": 0.7}})
+        desk.becomes(tried, "pending_confirm")
+        desk.wait("/power", lambda said: said["session"] == safe and whole(said), "of a safe start with a config")
+        desk.restart()
+        desk.forget()
+        desk.becomes(tried, "rolled_back", "restarted")
+        back = desk.wait("/power", lambda said: said["session"] != safe, "of the start after it")
+    assert whole(back)
+    moved = changes(entries, LOADS)
+    note(f"{SAFE_AFTER} × kill -9 in a row, a push to the safe start, a restart: {len(moved)} changes of a relay line")
+    assert moved == []
+    assert room_on.levels(tuple(LOADS)) == LOADS
 
 
 def watchdog_aborts(box: Box) -> int:

@@ -1,16 +1,19 @@
 """Power cuts of the whole machine: the room is then as ``restore`` says, and comes up load by load."""
 
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from tests.conftest import Ear
 from tests.vm.box import AGENT, Box
 from tests.vm.conftest import Counts, note
-from tests.vm.rooms import HOLD_S, LOADS, RELEASED, SETTLE_S, room
+from tests.vm.desk import Desk
+from tests.vm.rooms import HOLD_S, LOADS, RELEASED, ROOM, SETTLE_S, room
 from tests.vm.trace import changes, levels_set
 
 pytestmark = pytest.mark.vm
@@ -84,3 +87,32 @@ def test_after_a_power_cut_the_room_is_as_restore_says(box: Box, counts: Counts)
     for number in range(counts.power_cuts):
         cut = CUTS[number % len(CUTS)]
         note(f"power cut, restore = {cut.restore}, room was {cut.was}: {cut.becomes}; {cut_power(box, cut)}")
+
+
+def test_a_power_cut_during_a_trial_brings_the_room_back_with_the_config_that_was_confirmed_before(box: Box) -> None:
+    box.begin(ROOM)
+    desk = Desk(box)
+    desk.switch("on")
+    good = desk.push(with_threshold(0.7))
+    desk.becomes(good, "pending_confirm")
+    desk.confirm(good)
+    tried = desk.push(with_threshold(0.2))
+    desk.becomes(tried, "pending_confirm")
+    desk.close()
+    box.machine.power_cut()
+    assert box.machine.boot()
+    box.run(f"systemctl start mosquitto {AGENT}")
+    desk = Desk(box)
+    desk.becomes(tried, "rolled_back", "restarted")
+    running = desk.wait("/config/running", lambda said: said["id"] == good, "of the one that was confirmed")
+    assert running["config"] == with_threshold(0.7)
+    desk.wait("/power", lambda said: said["state"] == "on", "after the power cut")
+    desk.close()
+    driven = [(pin, level) for _, pin, level in levels_set(box.trace(), LOADS) if level == LOADS[pin]]
+    assert driven == list(LOADS.items())
+    note("power cut during a trial: back with what was confirmed before it, the loads in order")
+
+
+def with_threshold(threshold: float) -> dict[str, Any]:
+    """The room, another number in its config."""
+    return {**tomllib.loads(ROOM), "headcount": {"threshold": threshold}}
