@@ -17,6 +17,7 @@ from agent.console.config_view import (
     SCHEMA_LINE,
     change_document,
     changes_text,
+    doubts,
     folded,
     heading,
     named,
@@ -95,22 +96,27 @@ def get(
 
 def _show(known: SiteConfig, desired: bool, as_json: bool) -> bool:
     found = known.desired if desired else known.running
+    doubted = () if desired or found is None else doubts(known)
     if as_json:
         click.echo(compact(_document(known, desired)))
     elif found is not None:
         source, by = (None, found.issued_by) if desired else (getattr(found, "source", None), found.issued_by)
-        text = toml(found.config, known.site)
+        text = "".join(f"# {each}\n" for each in doubted) + toml(found.config, known.site)
         click.echo(SCHEMA_LINE + heading(known, found.revision, source, by) + text, nl=False)
-    if found is None:
+    for each in doubted:
+        complain(f"{known.site}: {each}")
+    if found is None and not known.is_unheard_of:
         complain(f"{known.site}: {NOTHING_STORED if desired and not known.stored else NOT_KNOWN}")
     return found is not None
 
 
 def _document(known: SiteConfig, desired: bool) -> dict[str, Any]:
     found = known.desired if desired else known.running
+    state = known.reported and known.reported.state
+    about = {"site": known.site, "presence": known.presence, "config_state": state}
     if found is None:
-        return {"site": known.site, "config": None}
-    return {"site": known.site, **found.model_dump(mode="json", exclude_unset=True)}
+        return {**about, "config": None}
+    return {**about, **found.model_dump(mode="json", exclude_unset=True)}
 
 
 @click.command()
@@ -131,7 +137,7 @@ def diff(
         for each in found:
             click.echo(compact(_diff_document(each)))
     else:
-        show_changes(found, Console())
+        show_changes(tuple(each for each in found if each.problems or not each.known.is_unheard_of), Console())
     is_known = all(each.changes is not None for each in found)
     return 0 if found and is_known else 1
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from agent.adapters.config_store import load_centre
 from agent.adapters.files import is_there
 from agent.console.config_options import for_sites, looking
-from agent.console.config_targets import wanted
+from agent.console.config_targets import no_such, wanted
 from agent.console.config_view import SCHEMA_LINE, toml
 from agent.console.config_words import EVENT, reason_words
 from agent.console.record import DATABASE, opened
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agent.console.store import Store
 
 PATHS_SHOWN = 3
+NOT_IN_IT = "không có điểm cầu nào tên này trong cơ sở dữ liệu / no such site is in the database"
 STYLE = {"config.applied": "green", "config.rejected": "bold red", "config.rolled_back": "bold red", "pushed": "yellow"}
 
 
@@ -63,6 +64,7 @@ def history(
     names = wanted(sites, all_, group)
     store = _store(centre, database)
     try:
+        unheard_of = _unheard_of(store, names)
         if group is not None:
             with looking(broker, centre, names, all_, group) as (_, known):
                 names = tuple(each.site for each in known)
@@ -74,9 +76,9 @@ def history(
             click.echo(compact(document(each)))
     elif found:
         Console().print(table(found))
-    if not found:
+    if not found and not unheard_of:
         complain("chưa có thay đổi nào được ghi / no change is written down: is `diemcau record` running?")
-    return 0
+    return 1 if unheard_of else 0
 
 
 def document_of_revision(
@@ -101,6 +103,16 @@ def document_of_revision(
     finally:
         store.close()
     return 0 if is_whole else 1
+
+
+def _unheard_of(store: "Store", names: tuple[str, ...]) -> list[str]:
+    """Those of which nothing at all was ever recorded; says so of each."""
+    reached = store.keys()
+    known = {*store.configs.sites(), *(site for site, _ in reached)}
+    found = [each for each in names if each not in known]
+    for site in found:
+        complain(no_such(site, sorted(known), NOT_IN_IT))
+    return found
 
 
 def _store(centre: str, database: str | None) -> "Store":

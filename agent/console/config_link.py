@@ -53,11 +53,12 @@ class Desk(Listener):
     Args:
         broker: Address and credentials.
         sites: Whom to listen to; empty: all.
+        names: What to listen to, of ``NAMES``.
     """
 
-    def __init__(self, broker: BrokerSection, sites: Iterable[str] = ()) -> None:
-        named = tuple(topic(site, name) for site in sites for name in NAMES)
-        super().__init__(broker, named or tuple(f"{ROOT}/+/{name}" for name in NAMES), on_message=self._on_heard)
+    def __init__(self, broker: BrokerSection, sites: Iterable[str] = (), names: Iterable[str] = NAMES) -> None:
+        topics = tuple(topic(site, name) for site in sites for name in names)
+        super().__init__(broker, topics or tuple(f"{ROOT}/+/{name}" for name in names), on_message=self._on_heard)
         self._came: queue.SimpleQueue[Heard | tuple[Any, int, int] | None] = queue.SimpleQueue()
         self._under_way: dict[tuple[Any, int], Letter] = {}  # by connection and number
         self._newest: dict[tuple[str, str], Any] = {}  # by site and name: the connection of the last letter

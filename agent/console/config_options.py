@@ -11,12 +11,13 @@ import click
 from agent.adapters.config_store import read_document as read_text
 from agent.console.config_link import Desk
 from agent.console.config_sites import SiteConfig
-from agent.console.config_targets import chosen
+from agent.console.config_targets import chosen, no_such
 from agent.console.options import CENTRE, broker_of
 from agent.console.site_commands import complain
 from agent.console.sites import SiteView
 from agent.core.config_document import Document, read_document
 from agent.core.errors import ConfigError, Problem
+from agent.core.identity import BrokerSection
 from agent.core.wire import MAX_PAYLOAD_BYTES
 
 STDIN = "-"
@@ -66,7 +67,8 @@ def document_of(file: str) -> Document:
 def looking(
     broker: str | None, centre: str, names: tuple[str, ...], all_: bool, group: str | None
 ) -> Iterator[tuple[Desk, tuple[SiteConfig, ...]]]:
-    """The connection, and the sites that are meant with what is known of each; it is closed at the end.
+    """The connection, and the sites that are meant with what is known of each; it is closed at the end. A site that
+    the broker has nothing of is told.
 
     Raises:
         LinkError: The broker is not there, or refuses us.
@@ -79,6 +81,22 @@ def looking(
         sites = chosen(desk.known, names, all_, group)
         if not sites:
             complain(NOBODY)
-        yield desk, tuple(desk.known.get(site, SiteConfig(SiteView(site))) for site in sites)
+        found = tuple(desk.known.get(site, SiteConfig(SiteView(site))) for site in sites)
+        if unheard_of := [each.site for each in found if each.is_unheard_of]:
+            others = _others(broker_of(broker, centre))
+            for site in unheard_of:
+                complain(no_such(site, others))
+        yield desk, found
+    finally:
+        desk.close()
+
+
+def _others(broker: BrokerSection) -> list[str]:
+    """All sites that have ever been here. One that was only pushed to is none: that may be the same slip."""
+    desk = Desk(broker, names=("status", "about"))
+    desk.start()
+    try:
+        desk.learn()
+        return sorted(desk.known)
     finally:
         desk.close()

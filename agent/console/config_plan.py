@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from agent.console.config_push import Outcome, Push
 from agent.console.config_sites import SiteConfig
@@ -14,6 +15,11 @@ from agent.core.errors import ConfigError, Problem
 from agent.core.wire import MAX_PAYLOAD_BYTES, encode
 
 UNDER_WAY = "under_way"
+NO_LOADS = Problem(
+    "power.loads",
+    "this takes away every load of the room",
+    "say --merge, or write loads = [] under [power] to mean it",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +72,20 @@ def plan(known: SiteConfig, order: Order, unattended: bool = False) -> Plan:
     if known.running is None and (order.is_patch or not is_away):
         # There is nothing to lay it over, or to say it is based on: somebody else's change would be lost unseen.
         outcome: Outcome = "offline" if is_away else "no_answer"
-        return Plan(known, {}, None, outcome=outcome, reason=known.presence if is_away else "tells_no_config")
+        return Plan(known, {}, None, outcome=outcome, reason=_absence(known) if is_away else "tells_no_config")
     document = merged(known.running.config, order.document) if known.running and order.is_patch else order.document
+    forgotten = _forgotten(known, document)
     try:
         after = parse_document(document, order.source)
     except ConfigError as error:
-        return Plan(known, document, None, error.problems)
+        return Plan(known, document, None, (*error.problems, *forgotten))
+    if forgotten:
+        return Plan(known, document, None, forgotten)
     found = _changes(known, after)
     if found == () and known.under_way is None:
         return Plan(known, document, found, outcome="unchanged")
     if is_away and not unattended:
-        return Plan(known, document, found, outcome="offline", reason=known.presence)
+        return Plan(known, document, found, outcome="offline", reason=_absence(known))
     if _has_to_wait(known, document, order.is_patch, found):
         return Plan(known, document, found, outcome="not_started", reason=UNDER_WAY)
     overtakes = None if known.under_way is None else known.under_way.state
@@ -95,7 +104,7 @@ def push_of(plan: Plan, terms: Terms, id_: str) -> Push:
         confirm_within_s=0.0 if terms.unattended else terms.confirm_within_s,
         config=plan.document,
     )
-    return Push(known.site, message, known.stored, terms.asks)
+    return Push(known.site, message, known.stored, known.is_for_good, terms.asks)
 
 
 def too_large(push: Push) -> Problem | None:
@@ -104,6 +113,21 @@ def too_large(push: Push) -> Problem | None:
     if size <= MAX_PAYLOAD_BYTES:
         return None
     return Problem("", f"this makes a message of {size} bytes, and {MAX_PAYLOAD_BYTES} can be sent")
+
+
+def _absence(known: SiteConfig) -> str:
+    return "no_such_site" if known.is_unheard_of else known.presence
+
+
+def _forgotten(known: SiteConfig, document: Document) -> tuple[Problem, ...]:
+    """A whole config that does not speak of loads, for a room that has some, is almost surely meant to be merged."""
+    running = {} if known.running is None else known.running.config
+    return (NO_LOADS,) if _loads(running) and _loads(document) is None else ()
+
+
+def _loads(document: Document) -> Any:
+    power = document.get("power")
+    return power.get("loads") if isinstance(power, dict) else None
 
 
 def _has_to_wait(known: SiteConfig, document: Document, is_patch: bool, found: tuple[Change, ...] | None) -> bool:

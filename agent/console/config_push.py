@@ -7,7 +7,7 @@
        │         │          ▼ │ no check is worse any more
        │         │        held: a check is worse, or a person is asked
        ▼         ▼          ▼
-     rejected, rolled_back, no_answer, …: what was stored on ``config/desired`` before is put back
+     rejected, rolled_back, no_answer, …: what was stored for good on ``config/desired`` before is put back
 
 A push ends with one outcome, and nothing is published to the site after that.
 """
@@ -30,7 +30,8 @@ DESIRED, CONFIRM = "config/desired", "config/confirm"
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One site. ``stored`` is what lay on ``config/desired`` before; ``asks``: a person confirms, not the desk.
+    """One site. ``stored`` is what lay on ``config/desired`` before, and ``is_for_good`` whether it was to stay there;
+    ``asks``: a person confirms, not the desk.
 
     ``worse`` are the checks that the site calls worse than before; ``outcome`` None: it is under way.
     """
@@ -38,12 +39,18 @@ class Push:
     site: str
     message: ConfigDesired
     stored: bytes = b""
+    is_for_good: bool = True
     asks: bool = False
     phase: Phase = "sent"
     outcome: Outcome | None = None
     reason: str | None = None
     errors: tuple[ConfigProblem, ...] = ()
     worse: tuple[str, ...] | None = None
+
+    @property
+    def before(self) -> bytes:
+        """What is put back where this one fails: never an update of somebody else that nobody has confirmed."""
+        return self.stored if self.is_for_good else b""
 
     @property
     def is_undecided(self) -> bool:
@@ -94,7 +101,7 @@ def heard(push: Push, report: ConfigReported) -> Step:
         case state:
             worse = push.worse if report.checks_worse is None else report.checks_worse
             ended = replace(push, outcome=state, reason=report.reason, errors=report.errors, worse=worse)
-            return ended, (Say(DESIRED, push.stored),)
+            return ended, (Say(DESIRED, push.before),)
 
 
 def applied(push: Push) -> Step:
@@ -119,6 +126,15 @@ def receipt(push: Push, name: str, code: int) -> Step:
     # Where the broker keeps the update itself from the site there is nothing to put back either.
     back = () if name == DESIRED else _put_back(push)
     return replace(push, outcome="not_permitted", reason=None), back
+
+
+def lost(push: Push) -> Step:
+    """The broker has lost the site. Where it has not begun, nobody waits for it; one on trial goes back by itself, and
+    says so when it is there again.
+    """
+    if push.outcome is not None or push.phase not in ("sent", "deferred"):
+        return push, ()
+    return replace(push, outcome="no_answer", reason="lost"), _put_back(push)
 
 
 def give_up(push: Push, why: str) -> Step:
@@ -159,7 +175,7 @@ def _confirmed(push: Push) -> Step:
 
 def _put_back(push: Push) -> tuple[Act, ...]:
     """An empty message withdraws an update that waits; an old one in its place would not."""
-    return (Say(DESIRED, b""), Say(DESIRED, push.stored)) if push.stored else (Say(DESIRED, b""),)
+    return (Say(DESIRED, b""), Say(DESIRED, push.before)) if push.before else (Say(DESIRED, b""),)
 
 
 def _is_ours(push: Push, report: ConfigReported) -> bool:

@@ -67,7 +67,11 @@ def push(
     """Gửi cấu hình / push FILE to sites: one first, then a tenth, then all; it stops when a wave fails.
 
     Each site tries it, and keeps it when no required check is worse than before; else it goes back by itself. FILE is
-    TOML or JSON, - JSON from stdin. Exit code 0: every site has it.
+    TOML or JSON, - JSON from stdin.
+
+    "No" at --ask confirms nothing: the site goes back by itself when its time (--confirm-within) is over.
+
+    Exit code 0: every site has it. 1: one has not, or nothing was pushed. 2: wrong use. 130: after Ctrl-C.
     """
     sites, file = sites_and_file(what)
     names = wanted(sites, all_, group)

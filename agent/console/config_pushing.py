@@ -98,6 +98,7 @@ class Pushing:
         until_s = time.monotonic() + self._within_s
         while self._open() and not self.was_stopped and (left_s := until_s - time.monotonic()) > 0:
             self._hear(min(left_s, STEP_S))
+            self._let_go_of_lost()
         until_s = time.monotonic() + LAST_WORD_S
         while self._open("confirmed") and (left_s := until_s - time.monotonic()) > 0:
             self._hear(min(left_s, STEP_S))
@@ -117,6 +118,12 @@ class Pushing:
             self._take(config_push.receipt(push, event.name, event.code))
         elif event.name == "config/reported" and (report := report_of(event.raw)) is not None:
             self._take(config_push.heard(push, report))
+
+    def _let_go_of_lost(self) -> None:
+        for push in self._open():
+            known = self._desk.known.get(push.site)
+            if known is not None and known.presence == "lost":
+                self._take(config_push.lost(push))
 
     def _take(self, step: Step) -> None:
         """Keep a push's new state, and do what it says."""

@@ -42,6 +42,11 @@ class SiteConfig:
         return self.view.presence
 
     @property
+    def is_unheard_of(self) -> bool:
+        """Whether the broker has nothing at all of it: nobody has ever been there, or its name is a slip."""
+        return self == SiteConfig(SiteView(self.site))
+
+    @property
     def path(self) -> tuple[str, ...]:
         """Where it belongs, from the top."""
         return tuple(map(plain, self.view.about.path)) if self.view.about else ()
@@ -55,6 +60,14 @@ class SiteConfig:
     def under_way(self) -> ConfigReported | None:
         """What it says of an update that has not come to its end; None: there is none."""
         return self.reported if self.reported is not None and self.reported.state in UNDER_WAY else None
+
+    @property
+    def is_for_good(self) -> bool:
+        """Whether what is stored was to stay: not somebody's update that was never confirmed."""
+        stored, said = self.desired, self.reported
+        if stored is None:
+            return False
+        return not stored.confirm_within_s or (said is not None and (said.id, said.state) == (stored.id, "applied"))
 
     @property
     def is_on_trial(self) -> bool:

@@ -1,5 +1,6 @@
 """Which sites a command of the centre is for: named one by one, all, or a group of the hierarchy. Pure."""
 
+import difflib
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -10,6 +11,7 @@ from agent.console.sites import plain
 from agent.core.identity import is_site_id
 
 GROUPS_SHOWN = 20
+NO_SUCH = "không có điểm cầu nào tên này / no such site is known"
 
 
 def wanted(names: tuple[str, ...], all_: bool, group: str | None) -> tuple[str, ...]:
@@ -34,6 +36,12 @@ def chosen(known: Mapping[str, SiteConfig], names: tuple[str, ...], all_: bool, 
     if not found and group is not None:
         raise click.UsageError(f"no site is in {plain(group)!r}; {_groups(known.values())}.")
     return found
+
+
+def no_such(site: str, known: Iterable[str], sentence: str = NO_SUCH) -> str:
+    """The sentence about a site that is named and that nobody knows, with the one that was probably meant."""
+    close = difflib.get_close_matches(site, list(known), n=1)
+    return f"{sentence}: {site}" + (f"; có phải là / did you mean {close[0]}?" if close else "")
 
 
 def is_in(path: Iterable[str], group: str) -> bool:

@@ -12,7 +12,7 @@ from agent.console.config_push import WELL, Outcome, Push
 from agent.console.config_sites import SiteConfig
 from agent.console.config_words import HOW, OUTCOME, OUTCOME_STYLE, reason_words
 from agent.console.sites import plain
-from agent.console.words import both
+from agent.console.words import PRESENCE, both
 from agent.core.config_diff import Change
 from agent.core.config_document import Document
 from agent.core.contract import compact
@@ -22,6 +22,7 @@ SCHEMA_LINE = "#:schema ./room.schema.json\n"  # what editors look for
 SITES_NAMED = 8
 LONGEST_VALUE = 200
 NOT_KNOWN = "chưa rõ điểm cầu đang chạy gì / what runs there is not known"
+ON_TRIAL = "đang thử, có thể quay về / on trial, may go back"
 SAME = "không có gì thay đổi / nothing would change"
 
 
@@ -38,6 +39,14 @@ def heading(known: SiteConfig, revision: int | None, source: str | None, by: str
     which = "bản / revision " + ("—" if revision is None else str(revision))
     how = " · ".join(plain(each) for each in (source, by) if each)
     return f"# {known.title} · {which}{f' ({how})' if how else ''}\n"
+
+
+def doubts(known: SiteConfig) -> tuple[str, ...]:
+    """Why what it says that it runs may not be what runs there for good: a sentence each."""
+    found = (ON_TRIAL,) if known.is_on_trial else ()
+    if known.presence == "running":
+        return found
+    return (*found, f"{both(PRESENCE, known.presence)}: có thể đã khác / this may have changed since")
 
 
 def changes_text(changes: Sequence[Change] | None) -> Text:

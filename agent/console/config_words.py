@@ -60,6 +60,7 @@ REASON = {
     "wave_failed": ("dừng vì đợt trước có lỗi", "stopped: the wave before it failed"),
     "stopped": ("đã dừng", "stopped"),
     "lost": ("mất kết nối", "lost"),
+    "no_such_site": ("không có điểm cầu nào tên này", "no such site is known"),
     "unknown": ("chưa rõ", "nothing is known of it"),
 }
 HOW = {

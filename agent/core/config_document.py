@@ -21,6 +21,7 @@ Document = dict[str, Any]
 DEEPEST = 32  # a room config has 6 levels
 PROBLEMS_MAX = 50  # what is wrong with the rest is told when these are mended; the report has to fit into a message
 SOURCE = "config"
+FILE_MAX_BYTES = 1024 * 1024  # with its spaces, which are not sent
 # Marks that turn the direction of what follows: a sentence that holds one is not what it looks like.
 BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -53,14 +54,14 @@ def open_envelope(raw: bytes) -> Envelope:
         return Envelope(None, known_id, known_revision, (Problem("", str(error)),))
 
 
-def decode_strictly(raw: bytes) -> Document:
+def decode_strictly(raw: bytes, most_bytes: int = MAX_PAYLOAD_BYTES) -> Document:
     """Read a JSON object from somebody else.
 
     Raises:
         ConfigError: It is none, or one that could be read in two ways; one sentence.
     """
-    if len(raw) > MAX_PAYLOAD_BYTES:
-        raise _refused(f"this is larger than {MAX_PAYLOAD_BYTES} bytes")
+    if len(raw) > most_bytes:
+        raise _refused(f"this is larger than {most_bytes} bytes")
     if raw.startswith(b"\xef\xbb\xbf"):
         raise _refused("this begins with a byte order mark: save it as UTF-8 without one")
     try:
@@ -100,7 +101,7 @@ def read_document(text: str, source: str, json_document: bool) -> Document:
     """Plain data of a TOML or JSON text, as it can go over the wire. Raises ConfigError."""
     if json_document:
         try:
-            return decode_strictly(text.encode(errors="surrogatepass"))
+            return decode_strictly(text.encode(errors="surrogatepass"), FILE_MAX_BYTES)
         except ConfigError as error:
             raise ConfigError(source, error.problems) from error
     data: Document = json.loads(json.dumps(decode(text, source, json_document=False), default=str))

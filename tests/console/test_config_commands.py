@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from agent.adapters.mosquitto import Mosquitto
 from agent.console.config_link import Desk, Heard
-from agent.console.config_plan import Order, plan
+from agent.console.config_plan import Order, Terms, plan, push_of
 from agent.console.config_sites import SiteConfig, heard
 from agent.console.config_targets import chosen, is_in, wanted
 from agent.console.config_view import toml
@@ -81,7 +82,7 @@ def test_get_gives_a_file_that_is_the_same_config_again(broker: Mosquitto, tmp_p
     assert (row["revision"], row["config"]) == (3, ROOM)
 
 
-def test_get_of_what_is_desired_and_of_a_site_that_nobody_knows(broker: Mosquitto) -> None:
+def test_get_of_what_is_desired(broker: Mosquitto) -> None:
     with sites_at(broker.port, {"nam-sach": "silent"}) as sites:
         result = run("get", "nam-sach", "--desired", "--broker", broker.url)
         assert result.return_value == 1
@@ -90,7 +91,31 @@ def test_get_of_what_is_desired_and_of_a_site_that_nobody_knows(broker: Mosquitt
         sites["nam-sach"].say("config/desired", **update).wait_for_publish(PATIENCE_S)
         row = rows_of(run("get", "--all", "--desired", "--json", "--broker", broker.url))["nam-sach"]
         assert (row["revision"], row["config"]) == (9, {"site": {}})
-        assert run("get", "kinh-mon", "--broker", broker.url).return_value == 1
+
+
+def test_a_site_that_nobody_knows_is_one_sentence_with_the_one_that_was_meant(broker: Mosquitto) -> None:
+    with sites_at(broker.port, {"chi-linh": "good", "nam-sach": "good"}):
+        for command, stdin in (("get", ""), ("diff", "{}")):
+            arguments = (command, "chilinh", *(["-"] if stdin else []), "--broker", broker.url)
+            result = run(*arguments, stdin=stdin)
+            assert (result.return_value, result.stdout) == (1, "")
+            assert result.stderr.count("\n") == 1
+            assert "no such site is known: chilinh; có phải là / did you mean chi-linh?" in result.stderr
+        row = rows_of(run("get", "zzz", "--json", "--broker", broker.url))["zzz"]
+    assert row == {"site": "zzz", "presence": "unknown", "config_state": None, "config": None}
+
+
+def test_get_says_where_what_runs_may_not_stay_or_not_be_so_any_more(broker: Mosquitto) -> None:
+    with sites_at(broker.port, {"nam-sach": "silent"}) as sites:
+        sites["nam-sach"].report("pending_confirm", {"id": "u", "revision": 4, "config": ROOM}, checks_worse=[])
+        sites["nam-sach"].status("lost")
+        result = run("get", "nam-sach", "--broker", broker.url)
+        row = rows_of(run("get", "nam-sach", "--json", "--broker", broker.url))["nam-sach"]
+    assert (result.return_value, tomllib.loads(result.stdout)) == (0, ROOM)
+    for words in ("on trial, may go back", "mất kết nối / lost: "):
+        assert sum(words in line for line in result.stdout.splitlines() if line.startswith("# ")) == 1
+        assert words in result.stderr
+    assert (row["presence"], row["config_state"]) == ("lost", "pending_confirm")
 
 
 @pytest.mark.parametrize("mark", ["\u009b", "\u202e"])
@@ -252,6 +277,27 @@ def test_while_another_update_is_under_way_there_nothing_is_said_to_run_for_good
     assert found.outcome == outcome
     assert (found.reason == "under_way") is (outcome == "not_started")
     assert (found.overtakes is not None) is (outcome is None and state in ("pending_confirm", "deferred"))
+
+
+@pytest.mark.parametrize(
+    ("id_", "state", "confirm_within_s", "expected"),
+    [
+        ("u", "applied", 120, True),
+        ("u", "pending_confirm", 120, False),
+        ("u", "rolled_back", 120, False),
+        ("v", "applied", 120, False),  # what a push that was killed has left
+        ("v", "applied", 0, True),
+    ],
+)
+def test_what_is_stored_is_put_back_only_where_it_was_to_stay(
+    id_: str, state: str, confirm_within_s: float, expected: bool
+) -> None:
+    update = {"id": id_, "revision": 4, "issued_by": "Lan", "issued_at": COMMON["at"], "config": OTHER}
+    raw = compact({**update, "confirm_within_s": confirm_within_s}).encode()
+    site = heard(standing(state, OTHER, ROOM), "config/desired", raw)
+    terms = Terms("An", datetime(2012, 11, 20, tzinfo=UTC), 120)
+    made = push_of(plan(site, Order(THIRD, False, "room.json")), terms, "w")
+    assert (made.stored, made.before) == (raw, raw if expected else b"")
 
 
 def test_what_is_on_trial_there_is_told_by_diff_and_push(broker: Mosquitto) -> None:

@@ -66,6 +66,16 @@ def test_who_changed_what_and_what_came_of_it(store: Store, url: str) -> None:
         assert words in shown
 
 
+def test_a_site_of_which_nothing_is_recorded_is_told(store: Store, url: str) -> None:
+    store.write([event(1, site="kinh-mon", kind="agent.restarted", detail={})])
+    store.remember([(("kinh-mon", "e"), 1)])
+    result = run("history", "namsach", "--database", url)
+    assert result.return_value == 1
+    assert "no such site is in the database: namsach; có phải là / did you mean nam-sach?" in result.stderr
+    result = run("history", "kinh-mon", "--database", url)  # nobody has changed it yet
+    assert (result.return_value, "no change is written down" in result.stderr) == (0, True)
+
+
 def test_what_a_site_says_may_be_anything(store: Store) -> None:
     (record,) = joined(
         [], [Told("a", 1.0, "config.applied", None, {"id": 5, "revision": "x", "changed": {}, "reason": []})]

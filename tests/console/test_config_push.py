@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.console.config_push import Act, Ask, Push, Say, answered, begin, give_up, heard, receipt
+from agent.console.config_push import Act, Ask, Push, Say, answered, begin, give_up, heard, lost, receipt
 from agent.console.rollout import has_failed, waves
 from agent.core.config_messages import ConfigDesired, ConfigReported
 from agent.core.wire import encode
@@ -117,6 +117,24 @@ def test_where_nothing_was_stored_before_nothing_is_stored_after() -> None:
     push = Push("nam-sach", MESSAGE)
     assert said(give_up(push, "time_over")[1]) == [WITHDRAWN]
     assert said(heard(push, report("rejected"))[1]) == [WITHDRAWN]
+
+
+def test_what_was_never_to_stay_is_not_put_back() -> None:
+    assert said(heard(a_push(is_for_good=False), report("rejected"))[1]) == [WITHDRAWN]
+    assert said(give_up(a_push(is_for_good=False), "time_over")[1]) == [WITHDRAWN]
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_ended"),
+    [("sent", True), ("deferred", True), ("trying", False), ("held", False), ("confirmed", False)],
+)
+def test_a_site_that_is_lost_is_waited_for_only_where_it_has_begun(phase: Any, is_ended: bool) -> None:
+    known = a_push(phase=phase)
+    push, acts = lost(known)
+    if is_ended:
+        assert (push.outcome, push.reason, said(acts)) == ("no_answer", "lost", [WITHDRAWN, BACK])
+    else:
+        assert (push, acts) == (known, ())
 
 
 def test_what_the_broker_keeps_from_the_site_needs_no_putting_back() -> None:

@@ -64,9 +64,10 @@ def x(way: Way) -> str:
     return f"x-{way.replace('_', '-')}"
 
 
-def before(site: FakeSite) -> dict[str, Any]:
-    """Something that lies on config/desired already."""
+def before(site: FakeSite, confirm_within_s: float = 0) -> dict[str, Any]:
+    """Something that lies on config/desired already; for good, unless it is to be confirmed."""
     update = {"id": "before", "revision": 2, "issued_by": "Lan", "issued_at": "2012-11-20T07:30:00.000Z", "config": {}}
+    update["confirm_within_s"] = confirm_within_s
     site.say("config/desired", **update).wait_for_publish(PATIENCE_S)
     wait_for(lambda: site.desired, "it has come")
     return update
@@ -85,6 +86,7 @@ def test_a_site_that_takes_it_is_confirmed_and_finds_it_stored_for_good(broker: 
         "checks_worse": [],
         "wave": 1,
     }
+    wait_for(lambda: len(site.desired) == 2, "the one for good has come there too")
     first, second = map(json.loads, site.desired)
     assert (first["revision"], first["base_revision"], first["issued_by"]) == (4, 3, "An")
     assert (first["confirm_within_s"], second["confirm_within_s"]) == (120, 0)
@@ -156,6 +158,39 @@ def test_what_somebody_else_desires_meanwhile_is_not_withdrawn(broker: Mosquitto
     other.join()
     assert rows_of(result)[SITE]["state"] == "rolled_back"
     assert json.loads(stored(broker))["id"] == "before"
+
+
+def test_what_somebody_else_tries_and_nobody_confirms_is_not_put_back(broker: Mosquitto, site: FakeSite) -> None:
+    site.way = "rolled_back"
+    before(site, confirm_within_s=120)
+    assert rows_of(push(broker, SITE))[SITE]["state"] == "rolled_back"
+    assert stored(broker) == b""
+
+
+def test_a_site_that_is_lost_before_it_begins_is_not_waited_for(broker: Mosquitto, site: FakeSite) -> None:
+    site.way = "silent"
+    gone = threading.Timer(0, lambda: wait_for(lambda: site.trial, "it has it") and site.status("lost"))
+    gone.start()
+    row = rows_of(result := push(broker, SITE))[SITE]
+    gone.join()
+    assert (row["state"], row["reason"], result.return_value) == ("no_answer", "lost", 1)
+    assert stored(broker) == b""
+
+
+def test_a_site_that_is_lost_on_trial_says_itself_what_became_of_it(broker: Mosquitto, site: FakeSite) -> None:
+    site.way = "worse"
+
+    def away() -> None:
+        wait_for(lambda: site.trial, "it is on trial")
+        for state in ("lost", "running"):
+            site.status(state)
+        site.go_back()
+
+    thread = threading.Thread(target=away)
+    thread.start()
+    row = rows_of(push(broker, SITE))[SITE]
+    thread.join()
+    assert row["state"] == "rolled_back"
 
 
 def test_a_room_that_is_in_use_is_waited_for(broker: Mosquitto, site: FakeSite) -> None:
@@ -233,7 +268,9 @@ def test_for_a_box_that_was_never_there_it_can_be_left_too(broker: Mosquitto, tm
     file = tmp_path / "room.json"
     file.write_text(PATCH)
     arguments = ("push", "kinh-mon", str(file), "--yes", "--json", "--broker", broker.url)
-    assert rows_of(run(*arguments))["kinh-mon"]["state"] == "offline"
+    row = rows_of(result := run(*arguments))["kinh-mon"]
+    assert (row["state"], row["reason"], result.return_value) == ("offline", "no_such_site", 1)
+    assert "no such site is known: kinh-mon" in result.stderr
     assert stored(broker, "kinh-mon") == b""
     assert rows_of(run(*arguments, "--unattended"))["kinh-mon"]["reason"] == "left_at_broker"
     update = json.loads(stored(broker, "kinh-mon"))
@@ -252,6 +289,25 @@ def test_a_config_that_a_site_would_refuse_goes_to_nobody(broker: Mosquitto) -> 
     assert rows["b"]["errors"][0]["path"] == "camera.check"
     assert "nothing was pushed" in result.stderr
     assert result.return_value == 1
+
+
+def test_a_whole_config_that_forgets_a_rooms_loads_goes_to_nobody(broker: Mosquitto) -> None:
+    room = {"power": {"loads": [{"name": "codec", "pin": 5}]}}
+    site = FakeSite(broker.port, SITE, room=room)
+    arguments = (SITE, "-", "--json", "--broker", broker.url)
+    try:
+        row = rows_of(run("diff", *arguments, stdin=PATCH))[SITE]
+        assert (row["changes"], row["errors"][0]["path"]) == (None, "power.loads")
+        result = run("push", "--yes", *arguments, stdin=PATCH)
+        assert (rows_of(result)[SITE]["state"], result.return_value) == ("rejected", 1)
+        assert "say --merge" in result.stderr
+        meant = rows_of(run("diff", *arguments, stdin='{"power": {"loads": []}}'))[SITE]
+        assert (meant["errors"], len(meant["changes"])) == ([], 1)
+        merged = rows_of(run("diff", *arguments, "--merge", stdin=PATCH))[SITE]
+        assert (merged["errors"], len(merged["changes"])) == ([], 1)
+        assert site.desired == []
+    finally:
+        site.close()
 
 
 def test_one_name_for_many_rooms_is_a_mistake(broker: Mosquitto, tmp_path: Path) -> None:
@@ -283,8 +339,10 @@ def test_a_second_technician_is_told(broker: Mosquitto, site: FakeSite, tmp_path
 
 
 def test_a_config_that_no_message_can_hold_is_not_sent(broker: Mosquitto, site: FakeSite) -> None:
-    polygon = [[0.123456789012345, 0.123456789012345]] * 2000
-    result = push(broker, SITE, patch=json.dumps({"headcount": {"exclude": [polygon]}}))
+    zone = [[0.123456789012345, 0.123456789012345]] * 1720
+    patch = json.dumps({"headcount": {"exclude": [zone]}}, separators=(",", ":"))
+    assert len(patch) < 65536  # it can be read, and what a message has beside it makes it too long
+    result = push(broker, SITE, patch=patch)
     assert result.return_value == 1
     assert "65536" in result.stderr
     assert site.desired == []
@@ -385,6 +443,7 @@ def test_who_was_faster_while_a_person_thought_is_not_overtaken(broker: Mosquitt
     person = Person(SITE, file, "--merge", "--json", "--within", "20", "--broker", broker.url)
     wait_for(lambda: "Push to 1 sites?" in person.shown, "the question")
     before(site)
+    assert stored(broker)  # and by now it has come to the desk as well
     person.answer("Push to 1 sites?", "y\n")
     code, out = person.end()
     assert (code, json.loads(out)["reason"]) == (1, "stale_base")
