@@ -106,8 +106,11 @@ def run_agent(options: RunOptions) -> int:
         link = _link(identity, db, outbox, self_, clock, inbox.put, parts)
         # What an earlier run left is let go only where the room's own config says that it is no load any more, and not
         # after a trial that was cut off: with its wiring somebody may have switched the room on.
-        kept, is_own = KeptBySystemd(service), not loaded.problems and loaded.found.candidate is None
-        wired = RoomParts(loaded.config, hardware, outbox, inbox.put, kept, is_own, loaded.spared_pins, crashes.is_safe)
+        kept, is_own = KeptBySystemd(service), not loaded.problems
+        lets_go = loaded.found.candidate is None
+        wired = RoomParts(
+            loaded.config, hardware, outbox, inbox.put, kept, is_own, loaded.spared_pins, crashes.is_safe, lets_go
+        )
         room: RoomParts = _open(parts, wired)
         door: LocalDoor = _open(parts, LocalDoor(door_path(options.state), inbox.put))
         again = Again(inbox.put)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agent.adapters.outbox import Outbox
 from agent.core.commands import ApplyConfig, LedPattern, ReadRelays, SetRelay, ShowLed
 from agent.core.config import LoadSection, RoomConfig
-from agent.core.errors import RelayError
+from agent.core.errors import NoLineError, RelayError
 from agent.core.events import ConfigApplied, Event, LoadState, RelayFailed, RelaySet, RelaysRead
 from agent.core.ports import Inbox, KeptDescriptors
 from agent.runtime import Handler
@@ -43,6 +43,8 @@ class RoomParts:
         is_own: False where ``config`` stands in for one that cannot be used: what an earlier run held is left alone.
         spared_pins: Pins that neither lamp nor button may have while it does.
         is_safe: Start without any part. The first config that is applied opens them.
+        lets_go: False where what an earlier run held may hold the room up all the same: only button and lamp get their
+            pins from it.
 
     Thread: agent thread.
     """
@@ -57,9 +59,11 @@ class RoomParts:
         is_own: bool = True,
         spared_pins: frozenset[int] = frozenset(),
         is_safe: bool = False,
+        lets_go: bool = True,
     ) -> None:
         self._config, self._hardware, self._outbox = config, hardware, outbox
         self._kept, self._is_safe = kept, is_safe
+        self._lets_go = is_own and lets_go
         self._stand_in, self._spared_pins = None if is_own else config, spared_pins
         self._relays: GpioRelays | None = None
         self._lamp = Replaceable("power.led", lambda section: GpioLed(section.pin, hardware.factory))
@@ -72,7 +76,7 @@ class RoomParts:
     def start(self) -> None:
         """Open the parts, but for a safe start."""
         if self._relays is None and not self._is_safe:
-            self._open(self._config, let_go=self._stand_in is None)
+            self._open(self._config, let_go=self._lets_go)
 
     def apply(self, config: RoomConfig) -> ConfigApplied:
         """Have the parts run with another config. Those that it does not change are not touched; nothing moves a relay.
@@ -126,6 +130,8 @@ class RoomParts:
         # A room that is on comes first: nothing else is tried before its lines are held.
         self._relays = GpioRelays(config.power.loads, self._hardware.factory, self._kept, let_go)
         self._relays.start()
+        if not let_go and self._stand_in is None:
+            self._relays.let_go_of(config.power.button.pin, config.power.led.pin)
         missing = tuple(name for name, state in self._relays.states().items() if state == "unknown")
         failed = missing + self._change(config, self._relays, is_rewired=False)
         self._hardware.usb.start()
@@ -150,7 +156,7 @@ class RoomParts:
             self._relays.set(command.load, command.on)
         except RelayError as error:
             log.error("%s", error)
-            return RelayFailed(command.load, command.on, "relay_failed")
+            return RelayFailed(command.load, command.on, "relay_failed", not isinstance(error, NoLineError))
         return RelaySet(command.load, command.on)
 
     def _show(self, command: ShowLed) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import gpiozero
 
 from agent.core.config import LoadSection
-from agent.core.errors import RelayError
+from agent.core.errors import NoLineError, RelayError
 from agent.core.events import LoadState
 from agent.core.ports import KeptDescriptors
 from hw.kept_lines import KeptLines, NothingKept
@@ -73,6 +73,11 @@ class GpioRelays:
                 self._devices[load.pin].active_high = load.active_high
         return tuple(load.name for load in self._take_all() if load.pin not in before)
 
+    def let_go_of(self, *pins: int) -> None:
+        """Have nobody keep these lines any more: another part needs them. Loads' own pins stay."""
+        for pin in set(pins) - {load.pin for load in self._loads}:
+            self._lines.let_go(pin)
+
     def states(self) -> dict[str, LoadState]:
         """What every line reads back now. Thread: agent thread."""
         return {load.name: self._state(load) for load in self._loads}
@@ -130,7 +135,7 @@ class GpioRelays:
                 load.pin, active_high=load.active_high, initial_value=None, pin_factory=self._factory
             )
         except (gpiozero.GPIOZeroError, OSError) as error:
-            raise RelayError(f"load {load.name} on pin {load.pin} cannot be had: {error}") from error
+            raise NoLineError(f"load {load.name} on pin {load.pin} cannot be had: {error}") from error
         self._devices[load.pin] = device
         self._lines.keep(load.pin)
         return device

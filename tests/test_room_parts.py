@@ -285,6 +285,19 @@ def test_spared_pins_are_nobodys_while_the_stand_in_runs_and_again_when_it_comes
     assert CODEC not in site.board.done()
 
 
+def test_after_a_trial_that_was_cut_off_lines_stay_but_button_and_lamp_get_theirs(site: Room) -> None:
+    for pin in (LAMP, LED, BUTTON):  # of the trial's loads, and systemd still has them
+        site.shelf.keep(f"gpio{pin}", site.board.file.fileno())
+    site.shelf.next_run()
+    parts = site.run(room(), lets_go=False)
+    assert "gpio13" in site.shelf.kept_names(), "what may hold the room on stays"
+    assert not {"gpio17", "gpio27"} & set(site.shelf.kept_names())
+    site.next(UsbChanged)
+    assert parts.apply(room([*LOADS, {"name": "lamp", "pin": 20}])).failed == ()
+    assert parts.apply(room()).failed == ()
+    assert "gpio20" not in site.shelf.kept_names(), "after that it is a room like any other"
+
+
 # A safe start
 
 

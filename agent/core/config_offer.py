@@ -44,7 +44,10 @@ def offered(update: ConfigUpdate, raw: bytes, view: View, is_local: bool) -> Res
 def _wanted(update: ConfigUpdate, candidate: Candidate, view: View) -> Result:
     orders = list[Command]()
     if update.waiting is not None:
+        gone = report_of(update.waiting, "rejected", "superseded")
         update, orders = dropped(update, "superseded", view)
+        if update.phase == "resting":
+            orders = [*orders, once(gone, update, view.now, view.self)]  # what comes now is said in its place
     if update.phase != "resting":
         orders = [*orders, once(report_of(candidate, "deferred", "trial"), update, view.now, view.self)]
     return replace(update, waiting=candidate), orders

@@ -89,6 +89,8 @@ def first(report: Report | None, running_report: Report) -> Report:
     """What to begin with: what was said last, unless it was about something that did not come to its end."""
     if report is None or report.state in ("applying", "pending_confirm", "deferred"):
         return running_report
+    if report.state == "rolled_back" and report.digest == running_report.digest:
+        return running_report  # that one runs again
     return replace(report, checks_worse=None)
 
 

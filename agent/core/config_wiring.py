@@ -29,7 +29,7 @@ def why_not_back(power: Power, trial: Trial, tried: PowerSection, good: PowerSec
         return "switching"
     if wiring(tried) == wiring(good) or not has_switched(power, trial):
         return None
-    holds = {load.pin for load in tried.loads if power.loads.get(load.name) != "off"}
+    holds = {load.pin for load in tried.loads if _may_be_on(power, load.name)}
     return "room_on" if holds - {load.pin for load in good.loads} else None
 
 
@@ -39,10 +39,10 @@ def is_walking(power: Power) -> bool:
 
 
 def is_in_use(power: Power) -> bool:
-    """Whether a load is on, or may be: one that cannot be read is, where the room was wanted on. A room that never came
-    up, because its pin is wrong, has to take the config that mends it.
+    """Whether a load is on, or may be: one that cannot be read is, where the room was wanted on. A room that cannot
+    come up, because a line of it is not to be had, has to take the config that mends it.
     """
-    return any(state == "on" or (state == "unknown" and power.wanted) for state in power.loads.values())
+    return any(_may_be_on(power, name) for name in power.loads)
 
 
 def has_switched(power: Power, trial: Trial) -> bool:
@@ -52,4 +52,11 @@ def has_switched(power: Power, trial: Trial) -> bool:
 
 def only_reads(power: Power, trial: Trial | None) -> bool:
     """Whether the room's power is only what the candidate's wiring makes of lines that nobody has moved."""
-    return trial is not None and trial.is_rewired and not has_switched(power, trial)
+    if trial is None or not trial.is_rewired or has_switched(power, trial):
+        return False
+    return power.begun_s is None or power.begun_s < trial.applied_s  # a start may wait before it switches
+
+
+def _may_be_on(power: Power, load: str) -> bool:
+    state = power.loads.get(load, "off")
+    return state == "on" or (state == "unknown" and power.wanted and load not in power.lineless)

@@ -5,6 +5,7 @@
     AgentError                one sentence for people; str(error) is that sentence
     ├── ConfigError           a file that a person wrote is wrong; carries every problem at once
     ├── RelayError            a relay's pin could not be driven: that load's real state is unknown
+    │   └── NoLineError       its line is not to be had at all
     ├── LinkError             the broker cannot be used (refused, unreachable, wrong certificate)
     ├── RunningError          another agent runs with this state folder
     ├── StoreError            the centre's database cannot be used
@@ -46,6 +47,10 @@ class ConfigError(AgentError):
 
 class RelayError(AgentError):
     """A relay could not be driven or did not read back as driven. For the room: the load's state is unknown."""
+
+
+class NoLineError(RelayError):
+    """The relay's line is not to be had at all: nothing is held on it."""
 
 
 class BilingualError(AgentError):

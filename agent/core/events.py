@@ -139,11 +139,14 @@ class RelaySet:
 
 @dataclass(frozen=True, slots=True)
 class RelayFailed:
-    """A relay could not be driven: the load's real state is unknown."""
+    """A relay could not be driven: the load's real state is unknown. ``has_line`` False: its line is not to be had at
+    all, so that we hold nothing on it.
+    """
 
     load: str
     on: bool
     reason: str
+    has_line: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ class Power:
     ``wanted``: the last wish was on. ``step`` is the index of the load at work or failed; ``deadline_s`` when the
     machine wants a ``Tick``. ``by`` and ``who`` brought the room to where it is. ``begun_s`` is when the start began;
     ``proven_after_s`` is how fresh a proof must be; ``apart`` are loads that were switched by themselves, ``single``
-    the one that is being switched so; ``orders`` are commands without a final state yet (``core/power_orders.py``).
+    the one that is being switched so; ``lineless`` are loads whose lines could not be had; ``orders`` are commands
+    without a final state yet (``core/power_orders.py``).
     """
 
     state: RoomState = "off"
@@ -93,6 +94,7 @@ class Power:
     off_since_s: dict[str, float] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
     single: str | None = None
+    lineless: frozenset[str] = frozenset()
     orders: tuple[Order, ...] = ()
 
 
@@ -171,6 +173,7 @@ def reconfigured(power: Power, loads: dict[str, LoadState], now_s: float, config
     found: dict[str, LoadState] = {load.name: loads.get(load.name, "unknown") for load in config.loads}
     off_since_s = {name: power.off_since_s.get(name, now_s) for name, state in found.items() if state != "on"}
     power = replace(power, loads=found, off_since_s=off_since_s, apart=frozenset(), step=None, reason=None)
+    power = replace(power, lineless=frozenset())
     for state in ("off", "on"):
         if set(found.values()) <= {state}:
             return rest(power, state), []
@@ -215,7 +218,8 @@ def _machine(power: Power, event: Event, now_s: float, config: PowerSection, che
         case RelaySet(load=load, on=on):
             return _relay_set(power, load, on, now_s, config)
         case RelayFailed(load=load, on=on, reason=reason):
-            return _relay_failed(power, load, on, reason, now_s, config)
+            lineless = power.lineless if event.has_line else power.lineless | {load}
+            return _relay_failed(replace(power, lineless=lineless), load, on, reason, now_s, config)
         case RelaysRead(loads=loads):
             return _read_back(power, loads, now_s)
         case Stopping():
@@ -246,7 +250,7 @@ def _settle(power: Power, load: LoadSection, now_s: float) -> Result:
 def _relay_set(power: Power, load: str, on: bool, now_s: float, config: PowerSection) -> Result:
     loads: dict[str, LoadState] = {**power.loads, load: level(on)}
     off_since_s = power.off_since_s if on else {**power.off_since_s, load: now_s}
-    power = replace(power, loads=loads, off_since_s=off_since_s, single=None)
+    power = replace(power, loads=loads, off_since_s=off_since_s, single=None, lineless=power.lineless - {load})
     if not _at_work_on(power, load, config):
         return power, []
     if power.state == "starting" and on:

@@ -199,7 +199,8 @@ def _configure(room: Room, event: Event, now: Now, self: Self) -> Result:
         orders += letting_go
     room = replace(room, update=update)
     after = configured(self, update)
-    if isinstance(event, CandidatePromoted) and config_wiring.only_reads(room.power, before_update.trial):
+    is_promoted = isinstance(event, CandidatePromoted) and event.is_on_disk
+    if is_promoted and config_wiring.only_reads(room.power, before_update.trial):
         # What the lines read is how the room stands from now on, and how it comes back after a power cut.
         room = replace(room, power=replace(room.power, wanted=room.power.state == "on"))
     if after.config is before.config:
@@ -267,7 +268,10 @@ def _wished(room: Room, event: Event, wish: Wish | None, now: Now, self: Self) -
 def _by_schedule(room: Room, moves: list[Command], now: Now, self: Self) -> Result:
     wish = None if room.stopping else schedule.wish(room.conference, room.scheduled, now)
     is_busy = room.power.state == "stopping" or room.power.single is not None
-    if wish is None or room.conference is None or is_busy:
+    only_reads = room.power.state != "off" and config_wiring.only_reads(room.power, room.update.trial)
+    # Neither a stand-in nor a wiring on trial says whether the room is up: the wish waits for the room's own word.
+    is_unknown = self.stands_in or only_reads
+    if wish is None or room.conference is None or is_busy or is_unknown:
         return room, moves
     room = replace(room, scheduled=schedule.with_done(room.scheduled, room.conference))
     if room.power.state != "off":

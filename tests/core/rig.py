@@ -120,6 +120,7 @@ class Rig:
         self.now_s = self.zero_s = BEGIN_S
         self.synced = True
         self.stuck: set[str] = set()
+        self.has_lines = True  # of those that are stuck
         self.orders: list[tuple[float, str, bool]] = []
         self.said: dict[str, dict[str, Any]] = {}
         self.sent: list[dict[str, Any]] = []
@@ -184,7 +185,7 @@ class Rig:
             self.orders.append((self.now_s - self.zero_s, command.load, command.on))
             if command.load in self.stuck:
                 self.contacts[command.load] = "unknown"
-                return RelayFailed(command.load, command.on, "stuck")
+                return RelayFailed(command.load, command.on, "stuck", self.has_lines)
             self.contacts[command.load] = "on" if command.on else "off"
             return RelaySet(command.load, command.on)
         if isinstance(command, ReadRelays):

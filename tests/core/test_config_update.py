@@ -6,9 +6,10 @@ import json
 import pytest
 
 from agent.core.commands import Announce, ApplyConfig, SetRelay, StageCandidate, WatchCamera
+from agent.core.contract import Conference, encode
 from agent.core.events import ButtonHeld, ButtonPressed, ConfigConfirmed, ConfigOffered
 from tests.core.config_bed import ConfigRig, desired, document, on, with_pin, with_window
-from tests.core.rig import frame, only
+from tests.core.rig import frame, now_at, only
 
 
 @pytest.fixture
@@ -185,6 +186,72 @@ def test_whoever_knows_better_confirms_another_polarity(rig: ConfigRig) -> None:
     assert rig.report == ("applied", None)
     assert (rig.room.power.state, rig.room.power.wanted) == ("on", True)
     assert '"on"' in rig.facts["power"]
+
+
+def test_a_press_that_waits_for_the_least_time_off_is_kept_by_a_confirmation(rig: ConfigRig) -> None:
+    rig.wait(60)
+    renamed = document()
+    renamed["power"]["loads"][0] |= {"name": "codec-2", "min_off_s": 30}
+    rig.push(renamed)
+    rig.tap()
+    assert (rig.room.power.state, rig.room.power.phase) == ("starting", "resting")
+    rig.confirm()
+    assert rig.room.power.wanted
+    rig.wait(31)
+    rig.wait(20)
+    rig.answers()
+    rig.wait(40)
+    assert rig.room.power.state == "on"
+    assert '"wanted":true' in rig.facts["power"]
+
+
+def test_what_could_not_be_stored_wants_nothing(rig: ConfigRig) -> None:
+    wrong = copy.deepcopy(WRONG)
+    for load in wrong["power"]["loads"]:
+        load["active_high"] = False
+    rig.push(wrong)
+    rig.folder_works = False
+    rig.confirm()
+    assert rig.report == ("rolled_back", "not_stored")
+    assert (rig.room.power.state, rig.room.power.wanted) == ("off", False)
+
+
+def test_a_plan_waits_until_the_room_reads_as_itself_again(rig: ConfigRig) -> None:
+    rig.wait(60)
+    rig.push(WRONG, confirm_within_s=60)
+    plan = Conference(
+        id="c-1", starts_at=now_at(rig.now_s + 120).utc, ends_at=now_at(rig.now_s + 9000).utc, power_on_minutes=1.5
+    )
+    rig.raw(encode(plan), "conference")
+    rig.wait(40)
+    assert rig.room.power.state != "off"
+    assert rig.room.scheduled == ()
+    rig.wait(30)
+    assert rig.report == ("rolled_back", "not_confirmed")
+    assert rig.room.power.state == "starting"
+
+
+def test_a_room_that_was_pressed_in_vain_takes_the_pin_that_mends_it(rig: ConfigRig) -> None:
+    rig.stuck, rig.has_lines = {"codec"}, False
+    rig.wait(60)
+    rig.tap()
+    assert (rig.room.power.state, rig.room.power.wanted) == ("fault", True)
+    rig.push(with_pin(19))
+    assert rig.report == ("pending_confirm", None)
+
+
+def test_a_room_that_is_worse_is_not_left_so_for_an_outage(rig: ConfigRig) -> None:
+    rig.push(WRONG, confirm_within_s=60)
+    rig.down()
+    rig.wait(61)
+    assert rig.report == ("rolled_back", "broker_lost")
+
+
+def test_whoever_is_superseded_is_told(rig: ConfigRig) -> None:
+    on(rig)
+    rig.push(with_pin(19), 1)
+    rig.push(with_pin(20), 2)
+    assert rig.told("push-1") == [("rejected", "superseded")]
 
 
 def test_lines_that_cannot_be_read_are_not_let_go_of_under_a_room_that_is_on(rig: ConfigRig) -> None:
