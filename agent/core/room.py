@@ -13,14 +13,12 @@ from typing import Literal
 from agent.core import (
     actions,
     announcing,
-    button,
     cameras,
     checks,
     checkup,
     config_reports,
-    config_resume,
-    config_update,
     config_wiring,
+    configuring,
     eye_watch,
     headcount,
     keeping,
@@ -38,15 +36,12 @@ from agent.core.checks import Checks
 from agent.core.checkup import Facts
 from agent.core.commanding import Commanding
 from agent.core.commands import Command, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed
-from agent.core.config_state import ConfigUpdate, View, configured
+from agent.core.config_state import ConfigUpdate, configured
 from agent.core.contract import Conference, FromSite, Headcount, HistoryRow
 from agent.core.events import (
-    CandidatePromoted,
-    ConfigApplied,
     Event,
     FrameSeen,
     HealthRead,
-    Kept,
     LinkUp,
     Now,
     Recount,
@@ -140,7 +135,7 @@ def handle(room: Room, event: Event, now: Now, self: Self) -> Result:
 def act(room: Room, event: Event, now: Now, self: Self) -> Result:
     """The machines' half: relays first. ``NoteEvent`` among the commands are for ``tell``. Pure; arguments as above."""
     room, remarks = noting.handle(room, event, now, configured(self, room.update))
-    room, changes = _configure(room, event, now, self)
+    room, changes = configuring.handle(room, event, now, self)
     self = configured(self, room.update)
     if room.identify_until_s is not None and now.mono_s >= room.identify_until_s:
         room = replace(room, identify_until_s=None)
@@ -149,9 +144,8 @@ def act(room: Room, event: Event, now: Now, self: Self) -> Result:
     room, finals = (room, []) if self.stands_in else actions.conclude(room, now, self)
     room, looks = _count(room, event, now, self)
     room = replace(room, say_all=asked.say_all, wake_s=schedule.wake_s(room.conference, now))
-    view = View(now, self, room.power, room.readiness, room.keeper.forgets)
-    update, next_ = config_update.proceed(room.update, view)
-    return replace(room, update=update), [*moves, *remarks, *looks, *asked.commands, *finals, *changes, *next_]
+    room, next_ = configuring.proceed(room, now, self)
+    return room, [*moves, *remarks, *looks, *asked.commands, *finals, *changes, *next_]
 
 
 def tell(room: Room, event: Event, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
@@ -160,7 +154,7 @@ def tell(room: Room, event: Event, now: Now, self: Self, notes: list[NoteEvent])
     count = reports.headcount_payload(now, self, room.estimator, room.eye, room.conference, room.recounts)
     room = replace(room, stale_s=reports.stale_at_s(self.config, room.estimator, room.eye, now.mono_s))
     room, moved = _check(room, count.reason, now, self)
-    room, proofs = _prove(room, now, self)
+    room, proofs = configuring.prove(room, now, self)
     room, shows = _show(room)
     room, rows = _write(room, count, now, self)
     room, keeps = _keep(room, now, self, [*notes, *moved], rows)
@@ -187,50 +181,6 @@ def deadline_s(room: Room) -> float:
         *room.held.values(),
     )
     return min(at for at in wanted if at is not None)
-
-
-def _configure(room: Room, event: Event, now: Now, self: Self) -> Result:
-    """The config's step; with another config that runs, what the other machines have to know of it."""
-    before = configured(self, room.update)
-    view, before_update = View(now, before, room.power, room.readiness, room.keeper.forgets), room.update
-    update, orders = config_update.handle(before_update, event, view)
-    if isinstance(event, Kept) and _is_kept(room):
-        update, letting_go = config_update.let_go(update)
-        orders += letting_go
-    room = replace(room, update=update)
-    after = configured(self, update)
-    is_promoted = isinstance(event, CandidatePromoted) and event.is_on_disk
-    if is_promoted and config_wiring.only_reads(room.power, before_update.trial):
-        # What the lines read is how the room stands from now on, and how it comes back after a power cut.
-        room = replace(room, power=replace(room.power, wanted=room.power.state == "on"))
-    if after.config is before.config:
-        return room, orders
-    seen = checks.reconfigured(room.checks, before.config, now.mono_s, after.config)
-    machine, moves = room.power, list[Command]()
-    if isinstance(event, ConfigApplied) and event.loads is not None:
-        machine, moves = power.reconfigured(machine, event.loads, now.mono_s, after.config.power)
-    if before.config.power.button != after.config.power.button:
-        machine = replace(machine, finger=button.let_go(machine.finger))
-    counter = room.estimator if before.config.headcount == after.config.headcount else headcount.anew(room.estimator)
-    room = replace(room, checks=seen, power=machine, estimator=counter, announce_s=_announced_s(room, now))
-    return room, [*orders, *moves, *announcing.removed(before.config, after)]
-
-
-def _is_kept(room: Room) -> bool:
-    """Whether what is known of configs is on disk, as it is now."""
-    if room.update_kept is None or room.update_kept[0] is not room.update or room.keeper.forgets:
-        return False
-    return room.keeper.facts.get(memory.CONFIG, memory.NOTHING) == room.update_kept[1]
-
-
-def _announced_s(room: Room, now: Now) -> float | None:
-    return now.mono_s + announcing.AFTER_CONFIG_S if room.update.is_linked else room.announce_s
-
-
-def _prove(room: Room, now: Now, self: Self) -> Result:
-    """Whether the room is worse with a config that is on trial."""
-    update, orders = config_update.proved(room.update, View(now, self, room.power, room.readiness))
-    return replace(room, update=update), orders
 
 
 def _look(room: Room, event: Event, now: Now, self: Self) -> Room:
@@ -407,9 +357,7 @@ def _keep(room: Room, now: Now, self: Self, notes: list[NoteEvent], rows: list[H
     """What is new for the disk: facts that changed, and rows of the history."""
     facts = {memory.CONFERENCE: memory.text_of(room.conference), memory.SCHEDULED: memory.text_of(room.scheduled)}
     facts |= {memory.RUN: memory.text_of(room.run), memory.RESTARTS: memory.text_of(room.restarts)}
-    if room.update_kept is None or room.update_kept[0] is not room.update:
-        room = replace(room, update_kept=(room.update, memory.text_of(config_resume.kept(room.update))))
-    facts[memory.CONFIG] = room.update_kept[1] if room.update_kept is not None else memory.NOTHING
+    room, facts[memory.CONFIG] = configuring.kept(room)
     told, changed = room.told, list[NoteEvent]()
     # A stand-in for the room's own config says nothing about the room's power, nor does a wiring that is on trial.
     if not self.stands_in and not config_wiring.only_reads(room.power, room.update.trial):
