@@ -59,7 +59,7 @@ def as_it_is(update: ConfigUpdate, candidate: Candidate, view: View) -> Result:
     if running is not None:
         source: Source = "local" if candidate.is_local else "push"
         running = replace(running, id=desired.id, revision=desired.revision, issued_by=desired.issued_by, source=source)
-    return settled(replace(update, running=running), report_of(candidate, "applied"), candidate, view)
+    return settled(replace(update, running=running), report_of(candidate, "applied"), desired, view)
 
 
 def dropped(update: ConfigUpdate, why: str, view: View) -> Result:
@@ -67,7 +67,7 @@ def dropped(update: ConfigUpdate, why: str, view: View) -> Result:
     waiting = update.waiting
     if waiting is None:
         return update, []
-    return rejected(replace(update, waiting=None), report_of(waiting, "rejected", why), waiting, view)
+    return rejected(replace(update, waiting=None), report_of(waiting, "rejected", why), waiting.desired, view)
 
 
 def _withdrawn(update: ConfigUpdate, view: View) -> Result:
@@ -86,12 +86,12 @@ def _unreadable(update: ConfigUpdate, envelope: Envelope, view: View) -> Result:
     return replace(update, report=report), said
 
 
-def rejected(update: ConfigUpdate, report: Report, what: Candidate | ConfigDesired, view: View) -> Result:
+def rejected(update: ConfigUpdate, report: Report, desired: ConfigDesired, view: View) -> Result:
     """Settle what is not even tried. While another update is under way it is told beside that one's report."""
     if update.phase == "resting" and update.waiting is None:
-        return settled(update, report, what, view)
+        return settled(update, report, desired, view)
     before = update.report
-    update, orders = settled(update, report, what, view)
+    update, orders = settled(update, report, desired, view)
     return replace(update, report=before), [*orders, once(report, update, view.now, view.self)]
 
 
@@ -126,5 +126,6 @@ def _newest(update: ConfigUpdate) -> int:
 
 
 def is_stale(desired: ConfigDesired, update: ConfigUpdate) -> bool:
+    """Whether what the sender saw running does not run any more."""
     runs = update.running.revision if update.running is not None else None
     return desired.base_revision is not None and desired.base_revision != (runs or 0)

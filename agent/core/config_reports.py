@@ -77,12 +77,9 @@ def once(report: Report, update: "ConfigUpdate", now: Now, self: Self) -> Comman
     return Send(TOPIC, reported(report, runs, now, self), EXPIRY_S)
 
 
-def said_again(report: Report, update: "ConfigUpdate", now: Now, self: Self, is_kept: bool = False) -> Command:
-    """Say once more what was said. ``is_kept``: as the topic's stored value, though it is the same."""
-    if not is_kept:
-        return once(report, update, now, self)
-    runs = update.running.effective_digest if update.running is not None else ""
-    return Publish(TOPIC, reported(report, runs, now, self))
+def stored_again(update: "ConfigUpdate", now: Now, self: Self) -> Command:
+    """Say the topic's stored value once more, though it is the same."""
+    return Publish(TOPIC, live(update, now, self)[TOPIC])
 
 
 def first(report: Report | None, running_report: Report) -> Report:

@@ -80,9 +80,8 @@ def _unfinished(update: ConfigUpdate, candidate: str, view: View) -> Result:
     of = digest(desired.config)
     if any((each.id, each.revision, each.digest) == (desired.id, desired.revision, of) for each in update.log):
         # It was settled and told; only the file was still there.
-        return replace(
-            update, leaves=DiscardCandidate() if of != running.digest else PromoteCandidate(desired.config)
-        ), []
+        letting_go = PromoteCandidate(desired.config) if of == running.digest else DiscardCandidate()
+        return replace(update, leaves=letting_go), []
     if of == running.digest and running.source != "built_in":
         source: Source = "local" if desired.issued_by.startswith("local") else "push"
         running = replace(running, source=source, id=desired.id, revision=desired.revision, issued_by=desired.issued_by)

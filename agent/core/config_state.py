@@ -134,12 +134,11 @@ def configured(self: Self, update: ConfigUpdate) -> Self:
 def settled(
     update: ConfigUpdate,
     report: Report,
-    what: Candidate | ConfigDesired,
+    desired: ConfigDesired,
     view: View,
     before: Running | None = None,
 ) -> Result:
     """Never to be tried again. ``before``: what ran until now, so that the history can say what was changed."""
-    desired = what.desired if isinstance(what, Candidate) else what
     changed = _changed(before, update.running)
     at = view.now.utc.isoformat(timespec="milliseconds")
     id_, revision, of = desired.id, desired.revision, report.digest or ""
@@ -163,6 +162,7 @@ def _changed(before: Running | None, after: Running | None) -> tuple[str, ...]:
 
 
 def as_running(candidate: Candidate) -> Running:
+    """A candidate that the parts run with."""
     desired = candidate.desired
     return Running(
         config=candidate.config,
@@ -177,10 +177,11 @@ def as_running(candidate: Candidate) -> Running:
 
 
 def report_of(candidate: Candidate, state: UpdateState, reason: str | None = None) -> Report:
+    """What there is to say of a candidate."""
     desired = candidate.desired
     return Report(desired.id, desired.revision, candidate.digest, state, reason)
 
 
-def named(what: Candidate | ConfigDesired) -> str:
-    desired = what.desired if isinstance(what, Candidate) else what
+def named(desired: ConfigDesired) -> str:
+    """An update in a line of the log."""
     return f"revision {desired.revision} ({desired.id}) by {desired.issued_by!r}"

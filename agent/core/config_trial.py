@@ -104,9 +104,8 @@ def link_down(trial: Trial, now_s: float) -> Trial:
     if trial.since_s is None or not trial.is_reached or trial.is_local or not trial.needs_person:
         return trial
     if trial.worse:
-        return replace(
-            trial, is_reached=False
-        )  # nobody confirms that by himself: the room is not left so for an outage
+        # No desk confirms that by itself, and a room is not left so for an outage.
+        return replace(trial, is_reached=False)
     return replace(trial, left_s=trial.left_s - (now_s - trial.since_s), since_s=None, called_at=None)
 
 

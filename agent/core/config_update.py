@@ -24,7 +24,7 @@ from dataclasses import replace
 from agent.core import config_offer, config_resume, config_trial, config_wiring, memory
 from agent.core.commands import ApplyConfig, Command, DiscardCandidate, Log, PromoteCandidate, StageCandidate
 from agent.core.config_messages import ConfigConfirm, ConfigReported
-from agent.core.config_reports import said_again
+from agent.core.config_reports import stored_again
 from agent.core.config_state import ConfigUpdate, Result, View, as_running, named, report_of, settled
 from agent.core.config_trial import Trial
 from agent.core.contract import split_topic
@@ -164,7 +164,7 @@ def _staged(update: ConfigUpdate, is_on_disk: bool, view: View) -> Result:
     is_own = update.running is not None and update.running.source != "built_in"
     trial = config_trial.before(view.readiness, view.power.state, is_own)
     update = replace(update, phase="applying", trial=trial, report=report_of(candidate, "applying"))
-    return update, [Log("info", f"config: {named(candidate)}: trying it"), ApplyConfig(candidate.config)]
+    return update, [Log("info", f"config: {named(candidate.desired)}: trying it"), ApplyConfig(candidate.config)]
 
 
 def _applied(update: ConfigUpdate, applied: ConfigApplied, view: View) -> Result:
@@ -204,7 +204,7 @@ def _promoted(update: ConfigUpdate, is_on_disk: bool, view: View) -> Result:
     before = update.good
     leaves = PromoteCandidate(candidate.desired.config)  # once more: then it only lets go
     update = replace(update, phase="resting", candidate=None, good=None, trial=None, leaves=leaves)
-    return settled(update, report_of(candidate, "applied"), candidate, view, before)
+    return settled(update, report_of(candidate, "applied"), candidate.desired, view, before)
 
 
 def _revert(update: ConfigUpdate, why: str) -> Result:
@@ -235,7 +235,7 @@ def _reverted(update: ConfigUpdate, failed: tuple[str, ...], view: View) -> Resu
     update = replace(update, leaves=DiscardCandidate())
     worse = update.report.checks_worse
     report = replace(report_of(candidate, "rolled_back", update.why), checks_worse=worse)
-    update, orders = settled(update, report, candidate, view, tried)
+    update, orders = settled(update, report, candidate.desired, view, tried)
     return update, [*said, *orders]
 
 
@@ -272,6 +272,6 @@ def _on_time(update: ConfigUpdate, view: View) -> Result:
             return update, []
         case "call":
             update = replace(update, trial=config_trial.called(update.trial, view.now))
-            return update, [said_again(update.report, update, view.now, view.self, is_kept=True)]
+            return update, [stored_again(update, view.now, view.self)]
         case why:
             return _revert(update, why)

@@ -8,13 +8,6 @@ import pytest
 from tests.core.config_bed import ConfigRig, desired, document, with_pin, with_window
 
 
-@pytest.fixture
-def rig() -> ConfigRig:
-    rig = ConfigRig()
-    rig.begin()
-    return rig
-
-
 @pytest.mark.parametrize(
     ("fields", "state"),
     [

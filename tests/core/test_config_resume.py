@@ -9,13 +9,6 @@ from tests.core.config_bed import ConfigRig, PowerCut, document, on, with_pin, w
 from tests.core.rig import room_config
 
 
-@pytest.fixture
-def rig() -> ConfigRig:
-    rig = ConfigRig()
-    rig.begin()
-    return rig
-
-
 def test_a_restart_during_the_trial_goes_back_and_is_told(rig: ConfigRig) -> None:
     rig.push(with_window(30))
     rig.begin()

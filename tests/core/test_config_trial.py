@@ -6,13 +6,6 @@ from agent.core.events import Probed, UsbChanged
 from tests.core.config_bed import CAMERA, ConfigRig, document, with_window
 
 
-@pytest.fixture
-def rig() -> ConfigRig:
-    rig = ConfigRig()
-    rig.begin()
-    return rig
-
-
 def test_a_push_that_cuts_off_the_broker_is_undone(rig: ConfigRig) -> None:
     rig.acks = False
     rig.push(with_window(30), confirm_within_s=40)

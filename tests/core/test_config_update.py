@@ -3,20 +3,11 @@
 import copy
 import json
 
-import pytest
-
 from agent.core.commands import Announce, ApplyConfig, SetRelay, StageCandidate, WatchCamera
 from agent.core.contract import Conference, encode
 from agent.core.events import ButtonHeld, ButtonPressed, ConfigConfirmed, ConfigOffered
 from tests.core.config_bed import ConfigRig, desired, document, on, with_pin, with_window
 from tests.core.rig import frame, now_at, only
-
-
-@pytest.fixture
-def rig() -> ConfigRig:
-    rig = ConfigRig()
-    rig.begin()
-    return rig
 
 
 def test_a_config_that_is_confirmed_is_applied_and_is_the_last_good_one(rig: ConfigRig) -> None:
