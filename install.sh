@@ -12,13 +12,17 @@ POLICY=/usr/sbin/policy-rc.d
 OURS=.venv/mosquitto-is-ours
 OPENCV=${DIEMCAU_OPENCV:-opencv-python}
 MODE='' DRY_RUN='' PYTHON='' ARGS=() MISSING=() AS_ROOT=()
-declare -A EXTRA=([demo]='' [test]='[test]')
+declare -A EXTRA=([demo]='[centre]' [test]='[test]')
 declare -A VM_PACKAGES=([qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [mmdebstrap]=mmdebstrap
   [ssh]=openssh-client [mke2fs]=e2fsprogs)
 REQUIREMENTS='
-import sys, tomllib
+import re, sys, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-print(*project["dependencies"], *project["optional-dependencies"].get(sys.argv[1], []), sep="\n")
+def needs(extra):
+    for each in project["optional-dependencies"][extra]:
+        ours = re.fullmatch(r"diemcau\[(.*)\]", each)
+        yield from (each,) if ours is None else (need for name in ours[1].split(",") for need in needs(name))
+print(*project["dependencies"], *needs(sys.argv[1].strip("[]")), sep="\n")
 '
 
 # Debian keeps mosquitto, ldconfig and update-rc.d where a normal user's PATH does not look.
@@ -167,6 +171,7 @@ provide_test_packages() {
   wants_all_tests || return 0
   command -v umockdev-wrapper >/dev/null || apt_softly umockdev gir1.2-umockdev-1.0 python3-gi
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install_postgresql
+  { command -v chromium && command -v chromedriver; } >/dev/null || apt_softly chromium chromium-driver fonts-dejavu-core
   [[ $HOSTTYPE == x86_64 ]] || return 0
   local program missing=()
   for program in "${!VM_PACKAGES[@]}"; do
@@ -309,7 +314,7 @@ install_with() {
 # pip cannot swap a requirement for another, so it gets them one by one, and then the package by itself.
 install_headless() {
   local python=${PYTHON:-.venv/bin/python} wanted
-  mapfile -t wanted < <("$python" -I -c "$REQUIREMENTS" "$MODE" | sed 's/^opencv-python/&-headless/')
+  mapfile -t wanted < <("$python" -I -c "$REQUIREMENTS" "${EXTRA[$MODE]}" | sed 's/^opencv-python/&-headless/')
   install_with opencv-python "${wanted[@]}"
   run .venv/bin/python -m pip install --no-deps -e .
 }

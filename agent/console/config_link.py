@@ -2,9 +2,9 @@
 
 import queue
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from agent.adapters.mqtt_client import guarded
 from agent.console.config_sites import NAMES, SiteConfig, heard
@@ -45,6 +45,21 @@ class Letter:
     name: str
     raw: bytes
     retain: bool
+
+
+class Post(Protocol):
+    """What a push needs of a connection; ``Desk`` says what each of these does."""
+
+    @property
+    def known(self) -> Mapping[str, SiteConfig]: ...
+    @property
+    def is_settled(self) -> bool: ...
+    @property
+    def unanswered(self) -> list[str]: ...
+    def say(self, *letters: Letter) -> None: ...
+    def next(self, wait_s: float) -> Heard | Receipt | None: ...
+    def catch_up(self) -> None: ...
+    def settle(self, within_s: float) -> bool: ...
 
 
 class Desk(Listener):

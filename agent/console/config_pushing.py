@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from agent.console import config_push
-from agent.console.config_link import Desk, Heard, Letter
+from agent.console.config_link import Heard, Letter, Post
 from agent.console.config_push import Act, Ask, Push, Step
 from agent.console.config_sites import report_of
 from agent.console.rollout import has_failed, waves
@@ -32,7 +32,7 @@ OnEnd = Callable[[Push, int | None], None]
 
 
 class Pushing:
-    """Thread: the caller's, the main one.
+    """Thread: the caller's; signals are heeded where it is the main one.
 
     Args:
         desk: Started; it has learned what there is.
@@ -44,7 +44,7 @@ class Pushing:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Post,
         within_s: float,
         question: Callable[[Push], bool],
         on_news: Callable[[Push], None],
@@ -61,6 +61,10 @@ class Pushing:
     def was_stopped(self) -> bool:
         """Whether somebody has ended it."""
         return self._stopped.is_set()
+
+    def of(self, site: str) -> Push | None:
+        """How a site's push stands; None: it has not begun. Thread: any."""
+        return self._pushes.get(site)
 
     def run(self, pushes: Sequence[Push], away: Sequence[Push]) -> None:
         """Push to all; ``away`` are left at the broker for sites that are not there, once all others went well.
@@ -193,6 +197,9 @@ class Pushing:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """Signals set a flag; only at the question, where nothing is half done, they end the waiting."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
 
         def stop(number: int, frame: Any) -> None:
             self._stopped.set()

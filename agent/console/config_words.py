@@ -77,6 +77,29 @@ EVENT = {
 }
 
 
+PHASE = {
+    "sent": ("đã gửi, chờ điểm cầu trả lời", "sent, the site has not answered yet"),
+    "deferred": ("điểm cầu chưa bắt đầu", "the site has not begun"),
+    "trying": ("điểm cầu đang chạy thử", "on trial at the site"),
+    "held": ("đang chạy thử, chưa được xác nhận", "on trial, not confirmed"),
+    "confirmed": ("đã xác nhận, chờ điểm cầu báo xong", "confirmed, the site has not said that it is done"),
+}
+
+
+def reason_pair(reason: str | None) -> tuple[str, str]:
+    """``reason_words`` for pages, which say which language is which: Vietnamese, English. Both empty for none."""
+    from agent.console.sites import plain
+
+    if not reason:
+        return "", ""
+    word, _, detail = plain(reason).partition(": ")
+    vietnamese, english = REASON.get(word, (word, word))
+    if not detail:
+        return vietnamese, english
+    more = reason_pair(detail) if detail.partition(": ")[0] in REASON else (detail, detail)
+    return f"{vietnamese} ({more[0]})", f"{english} ({more[1]})"
+
+
 def reason_words(reason: str | None) -> str:
     """A reason is a word and what belongs to it: ``part_failed: camera``. Empty for none."""
     from agent.console.sites import plain

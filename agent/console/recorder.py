@@ -7,13 +7,14 @@ is told how far it is (``history/ack``, retained), and which numbers never came.
 Several recorders with one name share the load (``$share``); none needs to know of the others, because what is told to a
 site is read from the database.
 
-Each ``config/desired`` is kept as well, so that the centre knows who changed what: once a second, and no row waits for
-it.
+What the centre is asked for afterwards is kept as well (``recorder_news``): who changed a config, who was summoned, who
+was there.
 
 Thread: the caller's of ``run``; no other. ``recorder_link`` is the connection, ``recorder_told`` what was said on it.
 """
 
 import logging
+import ssl
 import threading
 import time
 from collections import Counter
@@ -21,15 +22,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from pydantic import Field, ValidationError
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent.adapters.broker_trouble import trouble
 from agent.adapters.mqtt_client import back_off_s
 from agent.adapters.twin import SOON_S, Twin
 from agent.console import progress
 from agent.console.complaints import of_agent
-from agent.console.recorder_configs import Pushed, pushed
 from agent.console.recorder_link import UNDER_WAY, Came, ClosedError, Connection
+from agent.console.recorder_news import NAMES as NEWS
+from agent.console.recorder_news import ROWS_OWN_FAULT, News, first_line
 from agent.console.recorder_told import Memory
 from agent.console.store import Key, Row, Store, unreadable
 from agent.core.contract import (
@@ -58,12 +60,9 @@ HOLE_AFTER_S = 5.0
 DATABASE_WAIT_MAX_S = 8.0  # the broker hears of us in between
 TOPICS = ("history/headcount", "history/event")
 ACKS = f"{ROOT}/+/history/ack"
-DESIRED = f"{ROOT}/+/config/desired"  # not shared: a group is not sent what is stored
-PUSHES_WAIT_MAX = 1000  # of 64 KiB; the broker gives all that are stored again at the next connection
+NEWS_OF_ALL = [f"{ROOT}/+/{each}" for each in NEWS]  # not shared: a group is not sent what is stored
 LOG_EVERY_S = SAY_AGAIN_S = 60.0
 NUL = "\\u0000"  # as JSON has it; PostgreSQL takes none
-# All others are the database's: another disk, a table or a right that somebody gives back, and it takes the same row.
-ROWS_OWN_FAULT = (DataError, IntegrityError, OverflowError, ValueError)
 SAME_NAME = (
     "một recorder khác đang dùng tên này: cấp cho mỗi recorder một chứng chỉ riêng, hoặc đặt --name khác nhau / "
     "another recorder has this name: give each its own certificate, or --name (%s)"
@@ -85,14 +84,13 @@ class Recorder:
     def __init__(self, broker: BrokerSection, store: Store, name: str, share: str | None = "recorders") -> None:
         self._broker, self._store, self._name = broker, store, name
         prefix = "" if share is None else f"$share/{share}/"
-        self._topics = [*(f"{prefix}{ROOT}/+/{each}" for each in TOPICS), ACKS, DESIRED]
+        self._topics = [*(f"{prefix}{ROOT}/+/{each}" for each in TOPICS), ACKS, *NEWS_OF_ALL]
         self._stop = threading.Event()
         self._client: Connection | None = None
         self._touched: set[Key] = set()
         self._with_holes: set[Key] = set()
         self._told = Memory()
-        self._pushes: list[Pushed] = []
-        self._last_push: dict[str, str] = {}
+        self._news = News(store)
         self._twin = Twin("", "")
         self.counts: Counter[str] = Counter()
 
@@ -101,10 +99,11 @@ class Recorder:
         self._stop.set()
 
     def run(self) -> None:
-        """Record until ``close``. What the broker refuses is an error only at the first connection.
+        """Record until ``close``. What the broker refuses is an error only at the first connection; one that is away,
+        after the power has come back to both, say, is waited for.
 
         Raises:
-            LinkError: The broker will not have us, or none of our acknowledgements.
+            LinkError: The broker will not have us, or none of our acknowledgements; or it is not the one that we know.
         """
         failures, is_first = 0, True
         while not self._stop.is_set():
@@ -114,7 +113,7 @@ class Recorder:
                     self._serve(self._client)
             except (OSError, LinkError) as error:
                 told = trouble(error, self._broker)
-                if is_first and (self._client is None or (error is told and not self._client.is_heard)):
+                if is_first and _is_final(error, self._client):
                     raise told from error
                 self._ended(error, told, time.monotonic() - began_s)
             except Exception:  # a bug of ours: without this loop no site hears of a row until somebody comes
@@ -123,7 +122,8 @@ class Recorder:
                 log.exception("the recorder's connection failed; it tries again")
             # One that broke at once is no success: two recorders with one name throw each other out for ever.
             lasted = self._client is not None and time.monotonic() - began_s > SOON_S
-            failures, is_first, self._client = 0 if lasted else failures + 1, False, None
+            failures, is_first = 0 if lasted else failures + 1, is_first and self._client is None
+            self._client = None
             self._stop.wait(self._twin.back_off_s() if self._twin.is_there else back_off_s(failures))
 
     def _ended(self, error: Exception, told: LinkError, lasted_s: float) -> None:
@@ -191,10 +191,10 @@ class Recorder:
                 if len(rows) > 1:  # one of them is no row for a database: the others must not wait for it
                     return all(self._write([row]) for row in rows)
                 self.counts["refused"] += 1
-                log.error("a row of %s is refused by the database: %s", rows[0].site, _first_line(error))
+                log.error("a row of %s is refused by the database: %s", rows[0].site, first_line(error))
                 return True
             except SQLAlchemyError as error:
-                log.error("the database takes nothing: %s; again in %.0f s", _first_line(error), wait_s)
+                log.error("the database takes nothing: %s; again in %.0f s", first_line(error), wait_s)
                 self._stop.wait(wait_s)
                 wait_s = min(DATABASE_WAIT_MAX_S, 2 * wait_s)
                 if self._client is not None:
@@ -206,8 +206,8 @@ class Recorder:
         if name == "history/ack":
             self._heard_ack(site, came.raw)
             return None
-        if name == "config/desired":
-            self._heard_push(site, came.raw, now_s)
+        if name in NEWS:
+            self._news.take(site, name, came.raw, now_s)
             return None
         if name not in TOPICS:
             return self._refused(came, "unknown topic")
@@ -231,34 +231,6 @@ class Recorder:
             log.warning("%s: refused, %s", came.full_topic[:100], why)
         return None
 
-    # Pushes of a config
-
-    def _heard_push(self, site: str, raw: bytes, now_s: float) -> None:
-        push = pushed(site, raw, now_s)
-        if push is not None and self._last_push.get(site) != push.id and len(self._pushes) < PUSHES_WAIT_MAX:
-            self._last_push[site] = push.id
-            self._pushes.append(push)
-
-    def _keep_pushes(self) -> None:
-        """Write the pushes that wait; where the database takes none, again in a second."""
-        try:
-            self._keep(self._pushes)
-        except SQLAlchemyError as error:
-            log.error("who changed a config cannot be written: %s", _first_line(error))
-            return
-        self._pushes.clear()
-
-    def _keep(self, pushes: Sequence[Pushed]) -> None:
-        """Raises SQLAlchemyError: the database takes nothing."""
-        try:
-            self._store.configs.keep(pushes)
-        except ROWS_OWN_FAULT as error:
-            if len(pushes) == 1:
-                log.error("a push to %s is refused by the database: %s", pushes[0].site, _first_line(error))
-                return
-            for each in pushes:  # one of them is no row for a database: the others must not be lost with it
-                self._keep([each])
-
     # Acknowledgements
 
     def _greet(self) -> None:
@@ -267,7 +239,7 @@ class Recorder:
         try:
             self._touched.update(self._store.keys())
         except SQLAlchemyError as error:
-            log.error("the sites of the database cannot be read: %s", _first_line(error))
+            log.error("the sites of the database cannot be read: %s", first_line(error))
 
     def _acknowledge(self, client: Connection, now_s: float) -> None:
         # Looked at until the holes are filled; but nobody has us look for ever at numbers that he made up.
@@ -277,10 +249,10 @@ class Recorder:
             looked = self._store.look(touched)
             self._store.remember([(key, self._tell(client, key, upto, here, now_s)) for key, upto, here in looked])
         except SQLAlchemyError as error:
-            log.error("how far the sites are cannot be read or written: %s", _first_line(error))
+            log.error("how far the sites are cannot be read or written: %s", first_line(error))
             self._touched |= touched
         client.flush()
-        self._keep_pushes()
+        self._news.keep()
 
     def _tell(self, client: Connection, key: Key, upto: int, here: Sequence[progress.Here], now_s: float) -> int:
         """Tell one site how far it is; returns up to where nothing has to be looked at any more."""
@@ -311,6 +283,13 @@ class Recorder:
             self._touched.add((site, ack.epoch))
 
 
+def _is_final(error: Exception, client: Connection | None) -> bool:
+    """Whether trying again helps nobody: somebody has to correct something here or at the broker."""
+    if isinstance(error, LinkError):
+        return client is None or not client.is_heard
+    return client is None and isinstance(error, ssl.SSLCertVerificationError)
+
+
 def _cleaned(raw: bytes) -> tuple[bytes, str]:
     """A payload as bytes and as text, without the letters that no database takes; rarely is there one."""
     text = raw[: MAX_PAYLOAD_BYTES + 1].decode(errors="replace")
@@ -333,7 +312,3 @@ class _Numbered(Payload):
     epoch: str = Field(min_length=1, max_length=36)
     seq: int = Field(ge=1, le=SEQ_MAX)
     prev: int | None = Field(default=None, ge=0, le=SEQ_MAX)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200]

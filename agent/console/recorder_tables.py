@@ -55,6 +55,39 @@ PUSH = Table(
     Column("document", Text, nullable=False),
     Column("received_s", Float, nullable=False),
 )
+SITE_NAME = Table(  # what a site last said of itself on `about`
+    "site",
+    META,
+    Column("site", SITE, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("path", Text, nullable=False),  # a JSON list: province, commune, …
+    Column("timezone", String(64), nullable=False),
+    Column("said_at_s", Float, nullable=False),
+)
+SUMMONS = Table(  # the newest `conference` of each id that a site was sent
+    "summons",
+    META,
+    Column("site", SITE, primary_key=True),
+    Column("conference", String(64), primary_key=True),
+    Column("title", String(400), nullable=False),
+    Column("starts_at_s", Float, nullable=False),
+    Column("ends_at_s", Float, nullable=False),
+    Column("summoned", Integer),
+    Column("roll_calls", Text, nullable=False),  # a JSON list of seconds since 1970
+    Column("received_s", Float, nullable=False),
+    Column("cleared_s", Float),  # when it was taken back; empty: it was not
+    Index("summons_conference", "conference"),
+)
+PRESENCE = Table(  # each change of a site's `status`
+    "presence",
+    META,
+    Column("site", SITE, primary_key=True),
+    Column("connection", NUMBER, primary_key=True),
+    Column("state", String(8), primary_key=True),  # running, stopped, lost
+    Column("at_s", Float, nullable=False),
+    Column("boot_id", String(36), nullable=False),
+    Index("presence_time", "site", "at_s"),
+)
 BOOT = Table(
     "boot",
     META,

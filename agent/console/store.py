@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent.console.progress import Here
+from agent.console.recorder_conferences import ConferenceLog
 from agent.console.recorder_configs import ConfigLog
 from agent.console.recorder_tables import BOOT, META, PROGRESS, ROW
 from agent.core.contract import HistoryEvent, HistoryHeadcount, HistoryRow
@@ -67,7 +68,13 @@ class Store:
         self._engine = _engine(url)
         self._upsert = self._upsert_of_rows()
         self.configs = ConfigLog(self._engine)
+        self.conferences = ConferenceLog(self._engine)
         self._began: dict[Boot, float] = {}  # what does not change any more, so it need not be asked for again
+
+    @property
+    def engine(self) -> Engine:
+        """For the board and the report."""
+        return self._engine
 
     @property
     def shown(self) -> str:

@@ -6,10 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.console.sites import SiteView, age_s, plain
-from agent.console.trouble import STALE_AFTER_S, duration, troubles
+from agent.console.sites import SiteView, plain
+from agent.console.trouble import believed, duration, troubles
 from agent.console.words import POWER, both
-from agent.core.contract import Headcount
 
 WAITING_SHOWN_S = 120.0  # younger rows are just under way
 POWER_STYLE = {"on": "green", "off": "dim", "fault": "bold red"}
@@ -81,16 +80,8 @@ def _power(view: SiteView) -> Text:
     return Text(both(POWER, view.power.state) + step, style=POWER_STYLE.get(view.power.state, "yellow"))
 
 
-def _believed(view: SiteView, now: datetime) -> Headcount | None:
-    """The headcount that can be shown as a number: of a site that is there, known, and not too old."""
-    count, age = view.headcount, age_s(view, now)
-    if count is None or count.value is None or view.presence != "running" or age is None or age > STALE_AFTER_S:
-        return None
-    return count
-
-
 def _present(view: SiteView, now: datetime) -> Text:
-    count = _believed(view, now)
+    count = believed(view, now)
     if count is None:
         return Text("?", style="dim")
     return Text(str(count.value), style="bold" if count.state == "ok" else "bold yellow")
@@ -101,7 +92,7 @@ def _summoned(view: SiteView) -> Text:
 
 
 def _rate(view: SiteView, now: datetime) -> Text:
-    count = _believed(view, now)
+    count = believed(view, now)
     return Text("—" if count is None or count.rate is None else f"{count.rate:.0%}")
 
 
@@ -123,12 +114,12 @@ def _waiting(view: SiteView) -> Text:
 def _state(view: SiteView, now: datetime) -> Text:
     """The worst two words about a site: that it is away, what is wrong, or how old the number is."""
     found = troubles(view, now)[:2]
-    return Text("\n").join(Text(each.words, style=each.style) for each in found)
+    return Text("\n").join(Text(each.text, style=each.style) for each in found)
 
 
 def _total(views: list[SiteView], shown: int, now: datetime) -> str:
     """Present of summoned over the sites whose number can be believed; how many others there are is said beside it."""
-    known = [count for view in views if (count := _believed(view, now)) is not None]
+    known = [count for view in views if (count := believed(view, now)) is not None]
     present = sum(count.value or 0 for count in known)
     summoned = sum(count.summoned or 0 for count in known)
     rate = f" ({present / summoned:.0%})" if summoned else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.core import aiming, commanding, headcount, memory, power_orders, recounts, reports
 from agent.core.commanding import Pending
-from agent.core.commands import Command, KeepResult, Log, Restart, Send
+from agent.core.commands import Command, KeepResult, Log, NoteEvent, Restart, Send
 from agent.core.contract import (
     ALL_COMMAND,
     Aim,
@@ -156,12 +156,14 @@ def _kept(room: "Room", pending: Pending, is_on_disk: bool, now: Now, self: Self
         failed = Settled(pending.settled.id, now.utc, "failed", "not_stored")
         executed = {**room.commanding.executed, failed.id: failed}
         return Step(replace(room, commanding=replace(room.commanding, executed=executed)), [_answer(failed, now, self)])
+    noted: list[Command] = []
     if pending.recounts is not None:
         room = replace(room, recounts=pending.recounts)
+        noted = [NoteEvent("recount", "info", pending.recounts[-1].by, pending.settled.result or {})]
     if pending.identify_s is not None:
         room = replace(room, identify_until_s=now.mono_s + pending.identify_s)
     again: list[Command] = [Restart()] if pending.restart else []
-    return Step(room, [_answer(pending.settled, now, self), *again], pending.say_all, pending.wish)
+    return Step(room, [_answer(pending.settled, now, self), *noted, *again], pending.say_all, pending.wish)
 
 
 def _deed(order: CommandMessage, room: "Room", now: Now, self: Self) -> Deed:

@@ -54,6 +54,13 @@ class WatchCamera:
 
 
 @dataclass(frozen=True, slots=True)
+class LookEvery:
+    """Have the eye that runs by this order keep another ``interval_s`` from now on. Nothing else of it is new."""
+
+    order: WatchCamera
+
+
+@dataclass(frozen=True, slots=True)
 class StopEye:
     """End the eye, whatever state it is in: it may hang inside a driver."""
 
@@ -171,6 +178,7 @@ Command = (
     | ReadRelays
     | ShowLed
     | WatchCamera
+    | LookEvery
     | StopEye
     | Publish
     | Announce

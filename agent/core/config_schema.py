@@ -74,7 +74,7 @@ WORDS: dict[str, dict[str, str]] = {
         "exclude": "Polygons in 0..1 of the frame that do not count, such as the screen that shows the other sites.",
         "model": "A file name among the model files that goes before the others; empty: the best that is there.",
         "interval_s": "Seconds between two looks; longer where the box cannot keep cpu_share otherwise.",
-        "conference_interval_s": "Seconds between two looks while a conference is live.",
+        "conference_interval_s": "Seconds between two looks while a conference goes on, where that is shorter.",
         "window_s": "Seconds that one headcount is made from.",
         "cpu_share": "Share of one core that counting may take, at most.",
         "threshold": "Least score of a face, from 0.1 to 1.",

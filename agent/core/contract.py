@@ -30,6 +30,7 @@ PEOPLE_MAX = 100_000
 MISSING_MAX = 100
 SEQ_MAX = 2**63 - 1  # what a database's integer holds
 IDENTIFY_MAX_S = 600.0
+ROLL_CALLS_MAX = 48  # one each half hour of a day
 
 
 def topic(site: str, name: str) -> str:
@@ -259,7 +260,7 @@ class Truth(Payload):
 
 
 class Conference(Payload):
-    """Topic ``conference``, to the site."""
+    """Topic ``conference``, to the site. ``roll_calls``: the moments at which the centre notes who is there."""
 
     id: str = Field(min_length=1, max_length=64)
     title: str = Field(default="", max_length=400)
@@ -268,6 +269,7 @@ class Conference(Payload):
     summoned: People | None = None
     power_on_minutes: float | None = Field(default=None, ge=0)
     lock: bool = False
+    roll_calls: tuple[Moment, ...] = Field(default=(), max_length=ROLL_CALLS_MAX)
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> "Conference":

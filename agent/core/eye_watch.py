@@ -12,7 +12,7 @@ The eye may hang inside a driver for ever, so it is never asked to stop: it is e
 
 from dataclasses import dataclass, replace
 
-from agent.core.commands import Command, Log, StopEye, WatchCamera
+from agent.core.commands import Command, Log, LookEvery, StopEye, WatchCamera
 from agent.core.config import RoomConfig
 from agent.core.events import Event, EyeAlive, EyeEnded, EyeReady, EyeTrouble, FrameSeen
 
@@ -82,6 +82,7 @@ def handle(
 ) -> Outcome:
     """One step. ``node`` is the camera to watch now, None for none. Pure.
 
+    Another interval between two looks is only told to the eye that runs: who sits where stays known.
     ``is_loose``: a camera comes and goes, so that another node is no reason to begin with short pauses again.
     ``is_busy``: another program was found to have that camera, so that turning back to it is one more try.
     """
@@ -89,10 +90,15 @@ def handle(
         return _turn_to(eye, node, now_s, config, is_loose, is_busy)
     if node is None:
         return Outcome(eye, [])
-    if eye.asked is not None and eye.asked != _order(eye, eye.asked.watch, config) and not is_busy:
-        return _start(replace(eye, failures=0), now_s, config)
+    told: list[Command] = []
+    if eye.asked is not None and eye.asked != (order := _order(eye, eye.asked.watch, config)) and not is_busy:
+        if order != replace(eye.asked, interval_s=order.interval_s):
+            return _start(replace(eye, failures=0), now_s, config)
+        told = [LookEvery(order)] if eye.running else []
+        eye = replace(eye, asked=order)
     if eye.running:
-        return _heard(eye, event, now_s)
+        heard = _heard(eye, event, now_s)
+        return replace(heard, commands=[*told, *heard.commands])
     if eye.retry_s is not None and now_s >= eye.retry_s:
         return _start(eye, now_s, config)
     return Outcome(eye, [])

@@ -49,11 +49,22 @@ class Identity(Section):
     broker: BrokerSection
 
 
+class BoardSection(Section):
+    """Where ``diemcau board`` is to be had. ``names`` are what browsers call it."""
+
+    listen: str = "127.0.0.1:8080"
+    certificate: str = ""
+    key: str = ""
+    behind_proxy: bool = False
+    names: tuple[str, ...] = ()
+
+
 class Centre(Section):
-    """``/etc/diemcau/centre.toml``: who the centre's commands are, and where the history is kept."""
+    """``/etc/diemcau/centre.toml``: who the centre's commands are, where the history is kept and the board served."""
 
     broker: BrokerSection
     database: str = ""
+    board: BoardSection = BoardSection()
 
 
 def parse_identity(text: str, source: str) -> Identity:

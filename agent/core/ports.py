@@ -71,6 +71,9 @@ class Eye(Protocol):
     def watch(self, order: WatchCamera) -> None:
         """End the process that may be there, start one, and give it its order. Thread: agent thread."""
 
+    def look_every(self, order: WatchCamera) -> None:
+        """Tell the process that works by this order of another ``interval_s``. Thread: agent thread; does not wait."""
+
     def close(self) -> None:
         """End the process at once, also one that hangs. Thread: agent thread."""
 

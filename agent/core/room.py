@@ -151,8 +151,9 @@ def act(room: Room, event: Event, now: Now, self: Self) -> Result:
 def tell(room: Room, event: Event, now: Now, self: Self, notes: list[NoteEvent]) -> Result:
     """The views' half: lamp, disk, topics. ``notes`` are what ``act`` wants to have in the history. Pure."""
     self = configured(self, room.update)
-    count = reports.headcount_payload(now, self, room.estimator, room.eye, room.conference, room.recounts)
-    room = replace(room, stale_s=reports.stale_at_s(self.config, room.estimator, room.eye, now.mono_s))
+    looking = replace(self, config=schedule.looking(self.config, room.conference, now))
+    count = reports.headcount_payload(now, looking, room.estimator, room.eye, room.conference, room.recounts)
+    room = replace(room, stale_s=reports.stale_at_s(looking.config, room.estimator, room.eye, now.mono_s))
     room, moved = _check(room, count.reason, now, self)
     room, proofs = configuring.prove(room, now, self)
     room, shows = _show(room)
@@ -256,7 +257,8 @@ def _watch(room: Room, event: Event, now: Now, self: Self) -> tuple[Room, list[C
     name, reason = _camera(room, self)
     node = None if name is None else room.checks.of(name).node
     is_loose = cameras.is_loose(self.config.camera, room.readiness)
-    outcome = eye_watch.handle(room.eye, event, node, now.mono_s, self.config, is_loose, name in room.busy)
+    config = schedule.looking(self.config, room.conference, now)
+    outcome = eye_watch.handle(room.eye, event, node, now.mono_s, config, is_loose, name in room.busy)
     estimator = room.estimator
     if node is None:
         estimator = headcount.fail(estimator, reason)
@@ -265,7 +267,7 @@ def _watch(room: Room, event: Event, now: Now, self: Self) -> tuple[Room, list[C
         again = outcome.trouble == "starting" and room.eye.failures and room.eye.node == node
         estimator = estimator if again else headcount.fail(estimator, outcome.trouble)
     elif isinstance(event, FrameSeen) and outcome.eye.running and event.watch == outcome.eye.watch:
-        estimator = headcount.add_frame(estimator, event, self.config.headcount)
+        estimator = headcount.add_frame(estimator, event, config.headcount)
         # It gives frames, so nobody else has it.
         room = replace(room, busy=room.busy - {name}, blind=room.blind - {name})
     return replace(room, eye=outcome.eye, estimator=estimator, watched=name), outcome.commands, outcome.trouble

@@ -1,4 +1,5 @@
-"""What a conference asks of the room by its times: to come up in good time, and to stay up while it is live.
+"""What a conference asks of the room by its times: to come up in good time, to stay up while it is live, and to look
+as often as is wanted then.
 
 The schedule only ever brings a room up. Nothing here, and nothing else, takes it down by itself: people may still be in
 it. It acts once for each conference (and once more where its beginning is moved), so that whoever switches the room off
@@ -7,6 +8,7 @@ afterwards has the last word.
 
 from datetime import datetime, timedelta
 
+from agent.core.config import RoomConfig
 from agent.core.contract import Conference
 from agent.core.events import Now
 from agent.core.power import Wish
@@ -16,9 +18,25 @@ DONE_KEPT = 8
 
 def is_live(conference: Conference | None, now: Now) -> bool:
     """Whether the room is locked: switching off takes two holds. A clock that nobody set is no reason to unlock."""
-    if conference is None or not conference.lock:
+    return conference is not None and conference.lock and is_held(conference, now)
+
+
+def is_held(conference: Conference | None, now: Now) -> bool:
+    """Whether it goes on now, locked or not. With a clock that nobody set only a lock says so."""
+    if conference is None:
         return False
-    return not now.synced or conference.starts_at <= now.utc < conference.ends_at
+    return conference.starts_at <= now.utc < conference.ends_at if now.synced else conference.lock
+
+
+def looking(config: RoomConfig, conference: Conference | None, now: Now) -> RoomConfig:
+    """The config with the interval between two looks that counts now: a conference makes it shorter, never longer, or
+    who has set ``interval_s`` alone would be counted for less often just then.
+    """
+    section = config.headcount
+    if section.conference_interval_s >= section.interval_s or not is_held(conference, now):
+        return config
+    section = section.model_copy(update={"interval_s": section.conference_interval_s})
+    return config.model_copy(update={"headcount": section})
 
 
 def wish(conference: Conference | None, done: tuple[str, ...], now: Now) -> Wish | None:

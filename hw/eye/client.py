@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,12 @@ class EyeClient:
             target=self._read, args=(self._end, self._child, order.watch), name="eye reader", daemon=True
         )
         reader.start()
+
+    def look_every(self, order: WatchCamera) -> None:
+        """Tell the eye of another interval. Thread: agent thread; returns at once."""
+        if self._end is not None:
+            with suppress(OSError):  # it has left, which its reader tells, or hangs, and will be ended
+                self._end.send(encode_order(order, self._film), socket.MSG_DONTWAIT)
 
     def close(self) -> None:
         """Let go of the eye; a child is killed, whatever it is doing. Thread: agent thread."""

@@ -38,6 +38,10 @@ class Governor:
         self._cost_of_px_s: float | None = None
         self.interval_s = interval_s
 
+    def look_every(self, interval_s: float) -> None:
+        """Keep another interval from now on."""
+        self._wanted_s = interval_s
+
     def begin(self, now_s: float, cpu_s: float) -> None:
         """A look begins."""
         self._read(now_s, cpu_s)
@@ -53,16 +57,17 @@ class Governor:
             each_s, known_s = cost_s / pixels, self._cost_of_px_s
             self._cost_of_px_s = each_s if known_s is None else known_s + FOLLOW * (each_s - known_s)
         self._rest_until_s = now_s + LONGEST_REST_S
-        due_s = max(began_s + self._wanted_s, self.due_s(now_s, cpu_s))
+        due_s = self.due_s(now_s, cpu_s)
         self.interval_s = due_s - began_s
         return due_s
 
     def due_s(self, now_s: float, cpu_s: float) -> float:
-        """When nothing is owed any more: later than it was at the end of the look where a driver works in between. Not
-        for ever, since a driver alone may take more than the share.
+        """When the interval is over and nothing is owed any more: later than it was at the end of the look where a
+        driver works in between. Not for ever, since a driver alone may take more than the share.
         """
         self._read(now_s, cpu_s)
-        return min(self._rest_until_s, now_s + self._owed_s / self.pay_share)
+        paid_s = min(self._rest_until_s, now_s + self._owed_s / self.pay_share)
+        return max(self._began[0] + self._wanted_s, paid_s)
 
     @property
     def pay_share(self) -> float:

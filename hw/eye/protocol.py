@@ -1,7 +1,7 @@
 """What goes over the Unix socket between agent and eye: one JSON document a line, numbers and words only.
 
-Agent → eye: one line, the order. Eye → agent: events that carry the order's number. There is no other message, and no
-place in any of them where a picture would fit.
+Agent → eye: one line, the order; later the same order again with another interval. Eye → agent: events that carry the
+order's number. There is no other message, and no place in any of them where a picture would fit.
 """
 
 import dataclasses

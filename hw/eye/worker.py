@@ -107,7 +107,7 @@ def _receive_order(end: socket.socket) -> tuple[WatchCamera, dict[str, Any] | No
         line += part
     # Sending must not wait for an agent that reads no more.
     end.settimeout(5)
-    return decode_order(line)
+    return decode_order(line.splitlines()[-1])  # two that came together: the later one counts
 
 
 @dataclass(slots=True)
@@ -174,16 +174,28 @@ def _look_and_tell(end: socket.socket, order: WatchCamera, viewer: Viewer, life:
             work = view.work_width, view.work_height
             give_back_memory()
         _send(end, _report(order, view, sameness.add(view), governor))
+        _listen(end, governor, 0)
         while due_s > time.monotonic() + SOON_S:
-            _rest(end, due_s, life)
+            _rest(end, due_s, life, governor)
             due_s = governor.due_s(time.monotonic(), cpu_s())
 
 
-def _rest(end: socket.socket, until_s: float, life: Life) -> None:
+def _listen(end: socket.socket, governor: Governor, wait_s: float) -> bool:
+    """Whether the agent has said something within this time: another interval. Raises AgentLeft: the end."""
+    if not select.select([end], [], [], wait_s)[0]:
+        return False
+    try:
+        governor.look_every(_receive_order(end)[0].interval_s)
+    except ValueError as error:
+        raise AgentLeft from error
+    return True
+
+
+def _rest(end: socket.socket, until_s: float, life: Life, governor: Governor) -> None:
+    """Wait; back before ``until_s`` where the agent wants another interval."""
     while (left_s := until_s - time.monotonic()) > 0:
-        readable, _, _ = select.select([end], [], [], min(left_s, ALIVE_S))
-        if readable:
-            raise AgentLeft  # an agent says nothing after its order: what can be read is the end
+        if _listen(end, governor, min(left_s, ALIVE_S)):
+            return
         life.feed_watchdog()
         if left_s > ALIVE_S:
             life.say()

@@ -66,7 +66,8 @@ class Script(Section):
     """A simulated room. ``look_down_share`` is the mean share of people who look down, ``look_down_most`` its bound.
 
     ``on_apply`` is what goes wrong when this run of the agent is given another config for the first time: it crashes,
-    its loop hangs, or a part cannot be had. What it starts with is never met by it.
+    its loop hangs, or a part cannot be had. What it starts with is never met by it. ``begins_s`` is second 0 on the
+    monotonic clock, for rooms that share a conference; without it, that is when the agent starts.
     """
 
     seed: int = 1
@@ -77,6 +78,7 @@ class Script(Section):
     look_down_most: float = Field(default=0.05, ge=0, le=1)
     lean_share: float = Field(default=0.05, ge=0, le=1)
     on_apply: Mishap | None = None
+    begins_s: float | None = None
     cues: tuple[Cue, ...] = (Cue(at_s=2, do="press"), Cue(at_s=5, do="arrive", people=18, over_s=30))
 
     @property
@@ -98,7 +100,8 @@ class Film(Section):
 
     def at(self, mono_s: float | None = None) -> float:
         """Seconds of the script at a moment of the monotonic clock; default: now."""
-        return ((time.monotonic() if mono_s is None else mono_s) - self.started_s) * self.speed
+        began_s = self.started_s if self.script.begins_s is None else self.script.begins_s
+        return ((time.monotonic() if mono_s is None else mono_s) - began_s) * self.speed
 
 
 def parse_script(text: str, source: str, json_document: bool) -> Script:

@@ -2,16 +2,22 @@
 
 import json
 import os
+import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
 from agent.adapters.mosquitto import Mosquitto, free_port
+from agent.console.demo_sites import CUT_OFF, DARK, DEAF, FORGOTTEN
 from tests.conftest import wait_for
 
 
@@ -152,18 +158,79 @@ def test_a_script_with_mistakes_ends_a_simulation_with_all_of_them(tmp_path: Pat
     assert "Traceback" not in result.stderr
 
 
-def test_a_small_demo_follows_the_truth_and_leaves_nothing_behind(tmp_path: Path, mosquitto_program: str) -> None:
-    result = diemcau("demo", "--sites", "2", "--speed", "10", "--for", "25", "--json", TMPDIR=str(tmp_path))
+def test_a_demo_without_the_centres_packages_runs_without_a_page_and_says_what_to_do(
+    tmp_path: Path, mosquitto_program: str
+) -> None:
+    code = (
+        "import sys, agent.__main__ as a; sys.modules['starlette.applications'] = None; sys.exit(a.main(sys.argv[1:]))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "demo", "--sites", "1", "--speed", "10", "--for", "2", "--json"],
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
     assert result.returncode == 0
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert "Traceback" not in result.stderr
+    assert "./install.sh --demo" in result.stderr.splitlines()[0]
+    assert "open: http" not in result.stderr
+
+
+class Page:
+    """The board of a demo, as a browser would use it."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def read(self, path: str = "") -> str:
+        with urllib.request.urlopen(self.address + path, timeout=20) as answer:
+            return str(answer.read().decode())
+
+    def press(self, site: str) -> None:
+        found = re.search(r'name="csrf" value="([^"]+)"', self.read())
+        assert found is not None
+        form = urllib.parse.urlencode({"csrf": found[1], "hold": "0"}).encode()
+        with urllib.request.urlopen(f"{self.address}demo/{site}/press", form, timeout=20):
+            pass
+
+
+def test_a_small_demo_follows_the_truth_shows_it_and_leaves_nothing_behind(
+    tmp_path: Path, mosquitto_program: str
+) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "agent", "demo", "--sites", "6", "--speed", "10", "--for", "36", "--json"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert demo.stderr is not None
+    address = re.search(r"open: (http://127\.0\.0\.1:\d+/)", demo.stderr.readline())
+    assert address is not None
+    page = Page(address[1])
+    wait_for(lambda: "Thành phố Hải Dương" in page.read(), "the page shows a room")
+    page.press(FORGOTTEN)  # nobody else does for a long time
+    (database,) = tmp_path.glob("diemcau-demo-*/centre.db")
+    wait_for(lambda: rows_in(database), "the recorder writes")
+    family = psutil.Process(demo.pid).children(recursive=True)
+    (recorder,) = [one for one in family if "record" in one.cmdline()]
+    recorder.kill()
+    out, told = demo.communicate(timeout=120)
+    assert demo.returncode == 0
+    assert told.count("diemcau record ended with code -9") == 1
+    lines = [json.loads(line) for line in out.splitlines()]
     last = {line["site"]: line for line in lines}
-    assert set(last) == {"ubnd-tinh", "hai-duong"}
-    for line in last.values():
+    assert set(last) == {"ubnd-tinh", "hai-duong", CUT_OFF, DEAF, DARK, FORGOTTEN}
+    for line in (last["ubnd-tinh"], last["hai-duong"], last[FORGOTTEN]):
         assert line["power"] == "on"
         assert line["detector"] == "simulated"
         assert abs(line["value"] - line["truth"]) <= 0.1 * line["truth"] + 1
         assert line["summoned"] >= line["truth"]
+    assert any(line["site"] == DEAF and "microphone" in {each["name"] for each in line["needs"]} for line in lines)
+    assert any(line["site"] == DARK and line["reason"] == "dark" for line in lines)
     assert list(tmp_path.iterdir()) == []
+
+
+def rows_in(database: Path) -> int:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        return int(db.execute("select count(*) from history_row").fetchone()[0])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

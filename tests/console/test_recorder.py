@@ -443,10 +443,22 @@ def test_from_the_outbox_of_a_site_to_the_database_and_back(
         box.close()
 
 
-def test_a_broker_that_is_not_there_and_a_database_that_is_none_are_one_sentence(tmp_path: Path) -> None:
-    away = Recorder(broker_at(f"mqtt://127.0.0.1:{free_port()}"), Store(f"sqlite:///{tmp_path}/a.db"), "r")
-    with pytest.raises(LinkError, match="refuses connections"):
-        away.run()
+def test_a_broker_that_is_away_at_the_start_is_waited_for(
+    store: Store, tmp_path: Path, mosquitto_program: str, caplog: pytest.LogCaptureFixture, in_a_hurry: list[int]
+) -> None:
+    broker = Mosquitto(tmp_path, free_port())
+    recorder = Recorder(broker_at(f"mqtt://127.0.0.1:{broker.port}"), store, "r")
+    thread = threading.Thread(target=recorder.run, daemon=True)
+    thread.start()
+    wait_for(lambda: "refuses connections" in caplog.text, "a line that says so")
+    broker.start()
+    wait_for(lambda: recorder._client is not None, "it records")
+    recorder.close()
+    thread.join(PATIENCE_S)
+    broker.close()
+
+
+def test_a_database_that_is_none_is_one_sentence(tmp_path: Path) -> None:
     for database, words in (
         ("nonsense", r"URL của cơ sở dữ liệu phải có dạng: .* / the database's URL cannot be used"),
         (f"sqlite:///{tmp_path}", "không mở được .* / .* cannot be opened"),

@@ -93,11 +93,11 @@ def test_the_recorder_keeps_each_push_once_also_what_was_stored_before_it_came(
 
 
 def test_what_the_database_cannot_take_costs_none_of_those_beside_it(broker: Mosquitto, store: Store) -> None:
-    recorder = Recorder(BrokerSection(url=broker.url), store, "r1")
-    recorder._pushes = [push("a"), replace(push("b", 8), revision=2**70), push("c", 9)]
-    recorder._keep_pushes()
+    news = Recorder(BrokerSection(url=broker.url), store, "r1")._news
+    news._pushes = [push("a"), replace(push("b", 8), revision=2**70), push("c", 9)]
+    news.keep()
     assert sorted(store_ids(store)) == ["a", "c"]
-    assert recorder._pushes == []
+    assert news._pushes == []
 
 
 def store_ids(store: Store) -> list[str]:

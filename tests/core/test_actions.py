@@ -72,6 +72,18 @@ def test_a_recount_stands_beside_the_machines_number_in_the_next_headcount() -> 
     assert (kept.people, kept.value, kept.state, kept.min, kept.max) == (10, 8, "ok", 8, 8)
 
 
+def test_a_recount_is_a_line_of_the_history_once_it_is_on_disk() -> None:
+    site = Site()
+    site.count(8)
+    site.order("recount", people=10)
+    site.order("recount", "c-2", people=9)  # a typo is taken back within the minute
+    lines = [each for each in site.rig.history if each["kind"] == "recount"]
+    assert [(each["by"], each["severity"], each["detail"]) for each in lines] == [
+        ("an", "info", {"people": 10, "value": 8, "error": 0.2}),
+        ("an", "info", {"people": 9, "value": 8, "error": 0.1111, "replaced": 10}),
+    ]
+
+
 def test_a_recount_is_news_at_once() -> None:
     site = Site()
     site.count(8)

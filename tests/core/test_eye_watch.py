@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core import eye_watch as core
-from agent.core.commands import Command, StopEye, WatchCamera
+from agent.core.commands import Command, LookEvery, StopEye, WatchCamera
 from agent.core.config import RoomConfig
 from agent.core.events import Event, EyeAlive, EyeEnded, EyeReady, EyeTrouble, Tick
 from agent.core.eye_watch import (
@@ -226,3 +226,27 @@ def test_what_the_last_frame_said_about_the_eye_is_kept_until_it_starts_again() 
     assert eye.last == replace(said, detections=()), "but not who was seen"
     eye, _, _ = step(eye, Tick(), OTHER)
     assert eye.last is None
+
+
+def slower(interval_s: float, **changes: object) -> RoomConfig:
+    return CONFIG.model_copy(
+        update={"headcount": CONFIG.headcount.model_copy(update={"interval_s": interval_s, **changes})}
+    )
+
+
+def test_an_eye_that_runs_is_told_of_another_interval_and_not_started_again() -> None:
+    eye, _, _ = step(IDLE, Tick())
+    asked = replace(order(5), interval_s=9)
+    outcome = core.handle(eye, frame(BEGIN_S, watch=5), NODE, BEGIN_S + 2, slower(9))
+    assert (outcome.commands, outcome.trouble) == ([LookEvery(asked)], None)
+    assert (outcome.eye.asked, outcome.eye.heard_s) == (asked, BEGIN_S + 2)
+    assert step(outcome.eye, Tick(), at_s=2.5, config=slower(9))[1] == []
+    assert step(outcome.eye, Tick(), at_s=2.5, config=slower(3, threshold=0.8))[2] == "starting"
+
+
+def test_an_eye_that_waits_for_its_next_start_begins_with_the_new_interval() -> None:
+    eye, _, _ = step(IDLE, Tick())
+    eye, _, _ = step(eye, EyeEnded(5, "exit 1"), at_s=1)
+    eye, commands, _ = step(eye, Tick(), at_s=1.5, config=slower(9))
+    assert commands == []
+    assert step(eye, Tick(), at_s=60, config=slower(9))[1] == [replace(order(6), interval_s=9)]

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core import room as core
-from agent.core.commands import Command, Log, Publish, ReadHealth, SetRelay, ShowLed, StopEye, WatchCamera
+from agent.core.commands import Command, Log, LookEvery, Publish, ReadHealth, SetRelay, ShowLed, StopEye, WatchCamera
+from agent.core.config import RoomConfig
 from agent.core.errors import Problem
 from agent.core.events import (
     ButtonHeld,
@@ -30,7 +32,20 @@ from agent.core.events import (
     UsbChanged,
     UsbDevice,
 )
-from tests.core.rig import CAMERA, FIGURES, LONGEST_OFF_S, Rig, examples, frame, logs, now_at, only, room_config, topics
+from tests.core.rig import (
+    CAMERA,
+    FIGURES,
+    LONGEST_OFF_S,
+    ROOM,
+    Rig,
+    examples,
+    frame,
+    logs,
+    now_at,
+    only,
+    room_config,
+    topics,
+)
 
 SPARE = UsbDevice("camera", "1d6b:0001", "", "1-1.3", "/dev/video2")
 CONFERENCE: dict[str, Any] = {
@@ -46,17 +61,17 @@ def message(name: str = "conference", raw: bytes | None = None, site: str = "chi
     return MessageReceived(f"diemcau/v1/{site}/{name}", payload, retain=True)
 
 
-def room_on(*devices: UsbDevice) -> Rig:
+def room_on(*devices: UsbDevice, config: RoomConfig | None = None) -> Rig:
     """A room that is on, with a camera watched (the one of the room config, where none is named)."""
-    rig = Rig()
+    rig = Rig(config)
     rig.start(codec="on", display="on", lamp="on")
     rig.do(UsbChanged(devices or (CAMERA,)))
     return rig
 
 
-def counting(people: int = 8) -> Rig:
+def counting(people: int = 8, config: RoomConfig | None = None) -> Rig:
     """A room that is on and has been counted for a while."""
-    rig = room_on()
+    rig = room_on(config=config)
     rig.do(LinkUp(1))
     rig.do(EyeReady(1, "yunet_n", "ab12"))
     see(rig, people)
@@ -276,6 +291,16 @@ def test_a_conference_that_is_over_gives_no_rate_also_when_nobody_cleared_it() -
     assert {"conference", "summoned", "rate"} <= rig.said["headcount"].keys()
     rig.wait(0.2 * 3600)
     assert {"conference", "summoned", "rate"}.isdisjoint(rig.said["headcount"])
+
+
+def test_from_its_beginning_to_its_end_the_eye_looks_as_often_as_is_wanted_then_and_no_place_is_forgotten() -> None:
+    config = room_config(headcount={**ROOM["headcount"], "interval_s": 10, "conference_interval_s": 2})
+    rig = counting(people=9, config=config)
+    begins = now_at(rig.now_s).utc + timedelta(minutes=2)
+    rig.do(message(starts_at=begins.isoformat(), ends_at=(begins + timedelta(minutes=2)).isoformat()))
+    told = only(LookEvery, [each for _ in range(300) for each in rig.do(EyeAlive(1)) + rig.wait(1)])
+    assert [(each.order.watch, each.order.interval_s) for each in told] == [(1, 2), (1, 10)]
+    assert rig.room.estimator.places.people == 9
 
 
 @pytest.mark.parametrize(

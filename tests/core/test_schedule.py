@@ -272,3 +272,19 @@ def test_nothing_is_written_again_and_again() -> None:
     rig.do(Tick())
     send(rig, conference())
     assert rig.facts == {}
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_while_it_goes_on_the_eye_looks_as_often_as_is_wanted_then_locked_or_not(is_locked: bool) -> None:
+    config = room_config(headcount={"interval_s": 10, "conference_interval_s": 3})
+    plan = conference(lock=is_locked)
+
+    def interval_s(after_begin_s: float, synced: bool = True) -> float:
+        now = now_at(BEGIN_S + STARTS_S + after_begin_s, synced)
+        return schedule.looking(config, plan, now).headcount.interval_s
+
+    assert [interval_s(at_s) for at_s in (-1, 0, 7199, 7200)] == [10, 3, 3, 10]
+    assert interval_s(-1, synced=False) == interval_s(9999, synced=False) == (3 if is_locked else 10)
+    assert schedule.looking(config, None, now_at(BEGIN_S)) is config
+    quick = room_config(headcount={"interval_s": 1, "conference_interval_s": 2})
+    assert schedule.looking(quick, plan, now_at(BEGIN_S + STARTS_S)) is quick

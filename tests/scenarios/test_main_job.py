@@ -60,6 +60,27 @@ def test_a_summoned_number_gives_a_rate_and_an_empty_payload_clears_it(
     assert (count["summoned"], count["rate"], count["conference"]) == (16, 0.75, "hn-1")
 
 
+def test_a_conference_has_the_same_eye_look_more_often_until_it_is_over(
+    broker: Mosquitto, ear: Ear, site: MakeSite
+) -> None:
+    room = site(broker.url, [PRESS, TWELVE], look_down_share=0)
+    toml = room.folder / "room.toml"
+    toml.write_text(toml.read_text().replace("interval_s = 0.2", "interval_s = 1.5\nconference_interval_s = 0.2", 1))
+    process = room.start()
+    ear.wait("/headcount", lambda d: d["value"] == 12 and d["interval_s"] >= 1.5, "12 people, now and then")
+    eyes, now = eyes_of(process), datetime.now(UTC)
+    # With a clock that nobody set, as a test's machine may have, it is the lock that says that it goes on.
+    conference = Conference(id="hn-1", starts_at=now, ends_at=now + timedelta(hours=1), lock=True)
+    ear.listener.publish_to("chi-linh", "conference", conference, retain=True)
+    ear.wait("/headcount", lambda d: d["value"] == 12 and d["interval_s"] < 1, "12 people, again and again")
+    day = timedelta(days=1)
+    ended = Conference(id="hn-1", starts_at=now - day, ends_at=conference.ends_at - day, lock=False)
+    ear.listener.publish_to("chi-linh", "conference", ended, retain=True)
+    ear.forget()
+    ear.wait("/headcount", lambda d: d["value"] == 12 and d["interval_s"] >= 1.5, "now and then again")
+    assert eyes_of(process) == eyes
+
+
 def test_a_pulled_camera_makes_the_count_unknown_and_a_plugged_one_brings_it_back(
     broker: Mosquitto, ear: Ear, site: MakeSite
 ) -> None:

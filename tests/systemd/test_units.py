@@ -10,6 +10,7 @@ from agent.core.config import PowerSection
 
 FOLDER = Path(__file__).resolve().parents[2] / "systemd"
 AGENT = FOLDER / "diemcau-agent.service"
+CENTRES = (FOLDER / "diemcau-recorder.service", FOLDER / "diemcau-board.service")
 UNITS = sorted(path for path in FOLDER.iterdir() if path.suffix in (".service", ".socket"))
 # The program is not installed where tests run; and the key came with systemd 254.
 EXPECTED_COMPLAINTS = ("/opt/diemcau/current/bin/diemcau", "Unknown key 'FileDescriptorStorePreserve'")
@@ -40,8 +41,9 @@ def test_a_misspelt_line_would_be_found(tmp_path: Path) -> None:
     assert "'WatchDogSec'" in analyze("verify", str(unit)).stderr.replace("‘", "'")
 
 
-def test_the_agents_exposure_is_small() -> None:
-    checked = analyze("security", "--offline=true", "--threshold=15", str(AGENT))  # in tenths
+@pytest.mark.parametrize("unit", [AGENT, *CENTRES], ids=lambda unit: unit.name)
+def test_the_exposure_is_small(unit: Path) -> None:
+    checked = analyze("security", "--offline=true", "--threshold=15", str(unit))  # in tenths
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "Overall exposure level" in checked.stdout
 

@@ -91,3 +91,15 @@ def test_the_share_said_is_that_of_the_last_minute() -> None:
     for _ in range(40):
         box.look(0.1)
     assert box.governor.share() == pytest.approx(0.05, abs=0.01)
+
+
+def test_another_interval_counts_from_the_look_that_is_over() -> None:
+    box = Box(cpu_share=0.5, interval_s=20.0)
+    box.look(0.02)
+    began_s = box.now_s
+    box.governor.begin(box.now_s, box.cpu_s)
+    assert box.governor.end(box.now_s, box.cpu_s, 1) == began_s + 20
+    box.governor.look_every(4.0)
+    assert box.governor.due_s(box.now_s, box.cpu_s) == began_s + 4
+    box.governor.look_every(30.0)
+    assert box.governor.due_s(box.now_s, box.cpu_s) == began_s + 30

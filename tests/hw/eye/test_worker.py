@@ -270,3 +270,21 @@ def test_a_long_rest_is_full_of_life_signs(agent: Agent, monkeypatch: pytest.Mon
     assert [agent.next() for _ in range(4)] == [EyeAlive(1)] * 4
     assert time.monotonic() - began_s < 20
     assert agent.fed >= 4
+
+
+def test_the_same_order_again_changes_the_interval_also_in_the_middle_of_a_rest(agent: Agent) -> None:
+    agent.viewer = Sees(seen(1.0))
+    agent.says(order(interval_s=3600.0), {"people": 3})
+    assert agent.frame().interval_s == 3600.0
+    agent.says(order(interval_s=1800.0), {"people": 3})
+    agent.says(order(interval_s=0.2), {"people": 3})
+    assert agent.frame().watch == agent.frame().watch == 1
+    assert len(agent.opened) == 1
+
+
+def test_what_is_no_order_ends_the_eye(agent: Agent) -> None:
+    agent.viewer = Sees(seen(1.0))
+    agent.says(order(interval_s=3600.0))
+    agent.frame()
+    agent.end.sendall(b"nonsense\n")
+    assert agent.eye_has_ended()

@@ -219,3 +219,9 @@ def test_a_film_knows_its_second_and_its_speed() -> None:
     assert film.at(100.0) == 0
     assert film.at(103.5) == pytest.approx(35)
     assert math.isfinite(film.at())
+
+
+def test_rooms_of_one_conference_share_its_clock_whenever_they_started() -> None:
+    early, late = (Film(script=Script(begins_s=200.0), started_s=start_s, speed=10) for start_s in (100.0, 230.0))
+    assert early.at(203.5) == late.at(203.5) == pytest.approx(35)
+    assert early.at(199.0) == pytest.approx(-10)  # nobody is there yet
