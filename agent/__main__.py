@@ -16,6 +16,7 @@ import click
 
 from agent import __version__
 from agent.console import complaints
+from agent.console.centre_time import keep_local_time
 from agent.console.journal import set_up_logging
 from agent.console.options import FiniteRange
 from agent.core.errors import AgentError
@@ -186,6 +187,8 @@ def main(arguments: list[str] | None = None) -> Any:
     if not arguments:
         click.echo(cli.get_help(click.Context(cli, info_name="diemcau")), err=True)
         sys.exit(WRONG_USE)
+    if arguments[0] in Commands.LATER:
+        keep_local_time()
     try:
         code = cli.main(arguments, prog_name="diemcau", standalone_mode=False)
     except click.UsageError as error:

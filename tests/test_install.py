@@ -165,7 +165,7 @@ def test_a_dry_run_prints_the_commands_and_changes_nothing(machine: Machine, wor
         "apt-get install" in line and line.endswith("python3 python3-venv libgl1 libglib2.0-0") for line in lines
     )
     assert any("-m venv" in line for line in lines)
-    assert any(line.endswith("-e .") for line in lines)
+    assert any(line.endswith("-e '.[centre]'") for line in lines)
     assert lines[-1] == "+ .venv/bin/diemcau demo --sites 2"
     assert not machine.calls("apt-get")
     assert tree(machine.checkout) == before

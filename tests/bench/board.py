@@ -24,8 +24,10 @@ from urllib.parse import quote
 
 import psutil
 
-from tests.console.board.browser import Bed, Browser, standing
-from tests.console.board.sites_bed import SUMMONED, hour, places
+from tests.console.board.bed import Bed, standing
+from tests.console.board.browser import Browser
+from tests.console.board.places_bed import hour, places
+from tests.console.board.sites_bed import SUMMONED
 
 PROVINCE, COUNTRY, RESTARTED = 300, 3400, 1000
 PAUSE_S = {PROVINCE: 10.0, COUNTRY: 30.0}  # between two messages of a site
@@ -106,7 +108,8 @@ def ready(sites: int) -> dict[str, Any]:
             took_s = [max(each["load"], each["first"]) / 1e3 for each in runs]
             found |= {f"{name}_median_s": round(statistics.median(took_s), 2), f"{name}_worst_s": round(max(took_s), 2)}
         found["answer_median_s"] = round(statistics.median(each["answer"] for each in warm) / 1e3, 2)
-        return {**found, **Cost(bed.desk.pid).so_far(), "errors": bed.browser.errors()}
+        memory = Cost(bed.desk.pid).so_far()["memory_mb"]
+        return {**found, "memory_mb": memory, "errors": bed.browser.errors()}
 
 
 def _cold(bed: Bed, turn: int, sites: int) -> dict[str, float]:
@@ -273,8 +276,10 @@ def main() -> None:
         "restart": lambda: restart(RESTARTED),
         "soak": lambda: soak(PROVINCE, asked.minutes),
     }
+    began = os.getloadavg()[0]  # what else goes on here costs the browser first
     found: dict[str, Any] = {what: benches[what]() for what in asked.what}
     found["falls_short"] = _misses(found)
+    found["load_average"] = [round(each, 1) for each in (began, os.getloadavg()[0])]
     print(json.dumps(found, indent=1, ensure_ascii=False))
     if asked.out:
         asked.out.write_text(json.dumps({**found, "cpus": os.cpu_count()}, indent=1))

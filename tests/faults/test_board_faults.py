@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from agent.console.recorder_conferences import ConferenceLog, Summons
-from tests.console.board.browser import DESK, PHONE, WALL, Bed, Browser, need_browser, standing
-from tests.console.board.sites_bed import Place, nonsense, places
+from tests.console.board.bed import Bed, standing
+from tests.console.board.browser import DESK, PHONE, WALL, Browser, need_browser
+from tests.console.board.places_bed import Place, places
+from tests.console.board.sites_bed import nonsense
 
 NAMES = {
     "html": "<b>đậm</b><script>window.hit = 1</script>",

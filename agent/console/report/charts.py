@@ -5,6 +5,7 @@ has all Vietnamese letters. The same document gives the same bytes.
 """
 
 import io
+import math
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from agent.console.report import svg
 from agent.console.report.local import Local
 from agent.console.report.summary import percent
 from agent.console.report.svg import ticks
@@ -60,7 +62,7 @@ def _over_time(axes: Axes, document: dict[str, Any]) -> None:
     made = document["total"]
     steps = range(len(made["present"]))
     axes.set_title("Tổng số người có mặt / all who were present", fontsize=10, loc="left")
-    axes.step(steps, made["present"], where="post", color=PRESENT, label="có mặt / present")
+    axes.step(steps, _curve(made), where="post", color=PRESENT, label="có mặt / present")
     if made["summoned"]:
         axes.axhline(made["summoned"], color=SUMMONED, linestyle="--", label="triệu tập / summoned")
     most = [sum(pair) for pair in zip(made["present"], made["summoned_unknown"], strict=True)]
@@ -76,7 +78,7 @@ def _arrivals(axes: Axes, document: dict[str, Any]) -> None:
     """Which share of its peak each site, and all together, had by when."""
     made = document["total"]
     highest = max(made["present"], default=0) or 1
-    shares = [100 * people / highest for people in made["present"]]
+    shares = [100 * people / highest for people in _curve(made)]
     axes.set_title("Phần trăm so với lúc đông nhất / percent of the peak", fontsize=10, loc="left")
     axes.step(range(len(shares)), shares, where="post", color=PRESENT)
     local = Local(document)
@@ -86,6 +88,11 @@ def _arrivals(axes: Axes, document: dict[str, Any]) -> None:
         axes.annotate(f" {share} {_by(at, made)}{local.clock(at)}", (step, float(share[:-1])), fontsize=8, va="top")
     axes.set_ylim(0, 110)
     _clock(axes, document)
+
+
+def _curve(total: dict[str, Any]) -> list[float]:
+    """With gaps where no site is known."""
+    return [math.nan if people is None else people for people in svg.known(total)]
 
 
 def _by(at: str, total: dict[str, Any]) -> str:

@@ -135,6 +135,7 @@ def _total(held: Sequence[Attendance], every_s: float) -> Document:
     return {
         "from": iso(from_s),
         "every_s": every_s,
+        "sites": len(held),
         "present": list(present),
         "sites_unknown": list(curve.sites_unknown),
         "summoned_unknown": list(curve.summoned_unknown),

@@ -41,9 +41,14 @@ def total(document: dict[str, Any], clock: Callable[[int], str]) -> Markup:
     parts = [*_grid(top, y), *_times(ticks(document), x, clock), _unknown(made, x, y)]
     if made["summoned"]:
         parts.append(f'<path class="summoned" d="M{LEFT} {y(made["summoned"])}H{WIDTH}"/>')
-    line = " ".join(f"{x(step + 0.5)},{y(people)}" for step, people in thinned(made["present"]))
-    parts.append(f'<polyline class="present" points="{line}"/>')
+    parts.append(f'<path class="present" d="{_line(known(made), x, y)}"/>')
     return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true">{"".join(parts)}</svg>')  # noqa: S704 # numbers
+
+
+def known(total: dict[str, Any]) -> list[int | None]:
+    """Present at each step; None where no site is known: that nobody was there, nobody says."""
+    pairs = zip(total["present"], total["sites_unknown"], strict=True)
+    return [people if unknown < total["sites"] else None for people, unknown in pairs]
 
 
 def spark(curve: Sequence[int | None], summoned: int | None) -> Markup:
@@ -72,6 +77,15 @@ def bar(rate: float | None) -> Markup:
         '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect class="all" width="100" height="8"/><rect class="{kind}" width="{width}" height="8"/></svg>'
     )
+
+
+def _line(curve: Sequence[int | None], x: Callable[[float], float], y: Callable[[float], float]) -> str:
+    drawn, pen = [], "M"
+    for step, people in thinned(curve):
+        if people is not None:
+            drawn.append(f"{pen}{x(step + 0.5)} {y(people)}")
+        pen = "M" if people is None else "L"
+    return "".join(drawn)
 
 
 def _level(height: float) -> str:

@@ -6,60 +6,24 @@ The messages are the contract's own models; what is made up is only who sends th
 import json
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
-from sqlalchemy import Engine
 
-from agent.console.recorder_tables import ROW
-from agent.console.store import _values
 from agent.core import contract
 from agent.core.config_document import digest
 from agent.core.contract import encode, topic
 from tests.conftest import PATIENCE_S, wait_for
+from tests.console.board.places_bed import Place
 from tests.console.test_store import window
 
-PROVINCES = (
-    "Hải Dương", "Hải Phòng", "Hưng Yên", "Bắc Ninh", "Quảng Ninh", "Thái Nguyên", "Phú Thọ", "Lào Cai", "Tuyên Quang",
-    "Lạng Sơn", "Cao Bằng", "Điện Biên", "Lai Châu", "Sơn La", "Ninh Bình", "Thanh Hóa", "Nghệ An", "Hà Tĩnh",
-    "Quảng Trị", "Huế", "Đà Nẵng", "Quảng Ngãi", "Gia Lai", "Đắk Lắk", "Khánh Hòa", "Lâm Đồng", "Đồng Nai", "Tây Ninh",
-    "Đồng Tháp", "Vĩnh Long", "An Giang", "Cần Thơ", "Cà Mau", "Hà Nội",
-)  # fmt: skip
-FIRST = ("Thanh", "Tân", "Vĩnh", "Phú", "An", "Bình", "Đông", "Hồng", "Cẩm", "Nam")
-SECOND = ("Hòa", "Sơn", "Long", "Phong", "Lạc", "Thịnh", "Châu", "Giang", "Hưng", "Quang")
 SUMMONED = 1000  # counts between 100 and 999 are then numbers of three digits, each of them another one
 UNDER_WAY = 500
 SESSION = "8d0cf4a1-8c2f-4a86-9b5c-0f1f5d1a7b11"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Who a site is."""
-
-    site: str
-    name: str
-    path: tuple[str, ...]
-
-
-def places(sites: int) -> list[Place]:
-    """Communes, a hundred to a province; 3,400 are those of the country."""
-    made = []
-    for number in range(sites):
-        province, commune = PROVINCES[number // 100], f"{FIRST[number // 10 % 10]} {SECOND[number % 10]}"
-        made.append(Place(_id(f"{commune} {province}"), f"Xã {commune}", (province, commune)))
-    return made
-
-
-def _id(name: str) -> str:
-    """As people would write it without marks: tan-son-hai-duong."""
-    plain = unicodedata.normalize("NFD", name.lower().replace("đ", "d"))
-    return "".join(letter for letter in plain if not unicodedata.combining(letter)).replace(" ", "-")
 
 
 def common() -> dict[str, Any]:
@@ -303,21 +267,6 @@ AIM: dict[str, Any] = {
     "exclude": [],
     "set_aside": [{"reason": "portrait", "x": 0.5, "y": 0.05, "w": 0.04, "h": 0.06}],
 }
-
-
-def hour(engine: Engine, sites: Iterable[Place], minutes: int = 60) -> None:
-    """The last hour of their history: people come, and stay."""
-    now, chance = datetime.now(UTC), Random(8)
-    made = []
-    for place in sites:
-        most = chance.randrange(300, 900)
-        for minute in range(minutes):
-            row = window(
-                minute + 1, most * min(minute, 20) // 20, place.site, at=now - timedelta(minutes=minutes - minute)
-            )
-            made.append(_values(row, {}))
-    with engine.begin() as db:
-        db.execute(ROW.insert(), made)
 
 
 def nonsense(crowd: Crowd, site: str) -> None:
