@@ -47,7 +47,7 @@ def conference() -> None:
 
 @conference.command("set")
 @click.option("--title", required=True, help="What it is called.")
-@click.option("--starts", required=True, metavar="TIME", help='"2026-11-26 08:00" by this machine's clock, or with a zone.')
+@click.option("--starts", required=True, metavar="TIME", help='"2026-11-26 08:00", or with a zone.')
 @click.option("--ends", required=True, metavar="TIME", help="The same, or an hour of that day: 11:30.")
 @click.option("--summoned", required=True, metavar="FILE", help="A table (CSV) with the columns site,summoned.")
 @click.option("--id", "id_", default="", metavar="ID", help="Of the report.  [default: made of date and title]")
