@@ -68,7 +68,7 @@ class Disk:
 DISK = Disk()
 
 
-def write_durably(path: Path, content: str | bytes, disk: Disk = DISK) -> None:
+def write_durably(path: Path, content: str | bytes, disk: Disk = DISK, mode: int = 0o600) -> None:
     """Replace a file so that after a power cut there is the old content or the new one, never a mixture.
 
     Raises:
@@ -81,6 +81,8 @@ def write_durably(path: Path, content: str | bytes, disk: Disk = DISK) -> None:
     try:
         try:
             disk.write(handle, raw)
+            if mode != 0o600:  # what a temporary file has
+                os.fchmod(handle, mode)
             disk.sync(handle)
         finally:
             os.close(handle)

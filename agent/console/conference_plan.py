@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from agent.core.contract import ROLL_CALLS_MAX, Conference, refusal
 from agent.core.errors import ConfigError, Problem
+from agent.core.wire import YEARS
 
 ID_MAX, TITLE_MAX = 64, 400
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -22,6 +23,8 @@ ID_SHAPE = (
     f"mã hội nghị gồm các từ a-z, 0-9 nối bằng dấu -, tối đa {ID_MAX} ký tự / "
     f"a conference's id is words of a-z and 0-9 joined by -, at most {ID_MAX} characters"
 )
+NO_IDS = ("new",)  # the board has its form there
+NO_ID = "chọn mã khác, mã này có nghĩa riêng / choose another id, this one means something else"
 A_TIME = "thời gian ghi như 2026-11-26 08:00, hoặc 11:30 / a time is like 2026-11-26 08:00, on the same day 11:30"
 ENDS_FIRST = "kết thúc trước khi bắt đầu / it ends before it starts"
 IS_OVER = "thời gian này đã qua / it is over already"
@@ -92,6 +95,8 @@ def conference_of(form: Form, now: datetime) -> Conference:
     id_ = form.id or (made_id(title, starts) if starts else "x")
     if len(id_) > ID_MAX or not ID.fullmatch(id_):
         problems.append(Problem("id", ID_SHAPE))
+    elif id_ in NO_IDS:
+        problems.append(Problem("id", NO_ID))
     if problems or starts is None or ends is None:
         raise ConfigError("", tuple(problems))
     try:
@@ -113,7 +118,8 @@ def moment(text: str, now: datetime, day_of: datetime | None) -> datetime | None
     try:
         found = datetime.fromisoformat(text)
         found = found.replace(tzinfo=now.tzinfo) if found.tzinfo is None else found
-        return found.astimezone(now.tzinfo) if len(text) > len("2026-11-26") else None
+        found = found.astimezone(now.tzinfo)
+        return found if len(text) > len("2026-11-26") and found.year in YEARS else None
     except (ValueError, OverflowError):
         return None
 

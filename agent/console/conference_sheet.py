@@ -7,6 +7,7 @@ beginning.
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from agent.core.contract import PEOPLE_MAX
 from agent.core.errors import ConfigError, Problem
@@ -16,7 +17,7 @@ ROWS_MAX = 20_000
 SITE_COLUMNS = ("site", "id")
 HEAD = (
     "dòng đầu phải là site,summoned, sau đó mỗi điểm cầu một dòng / "
-    f"the first line should be site,summoned, then a line for each site, at most {ROWS_MAX}"
+    "the first line should be site,summoned, then a line for each site, at most {most}"
 )
 NOT_UTF_8 = "không phải UTF-8 / this is not UTF-8 text"
 SAVE_AS = "trong Excel: Lưu thành › CSV UTF-8 / in Excel: Save As › CSV UTF-8"
@@ -29,8 +30,8 @@ NOT_PEOPLE = f"số triệu tập phải là số nguyên từ 0 đến {PEOPLE_
 Line = tuple[int, list[str]]
 
 
-def read_sheet(raw: bytes, source: str) -> dict[str, int]:
-    """The number of people that each site is to send, by site.
+def read_sheet(raw: bytes, source: str, most: int = ROWS_MAX) -> dict[str, int]:
+    """The number of people that each site is to send, by site, of at most so many sites.
 
     Raises:
         ConfigError: With every problem at once, each with its line.
@@ -41,14 +42,17 @@ def read_sheet(raw: bytes, source: str) -> dict[str, int]:
         raise ConfigError(source, (Problem("", NOT_UTF_8, SAVE_AS),)) from None
     separator = max(",;\t", key=text.split("\n", 1)[0].count)
     try:
-        rows = list(_numbered(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)))
+        numbered = islice(
+            _numbered(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)), most + 2
+        )
+        rows = list(numbered)
     except csv.Error as error:
         raise ConfigError(source, (Problem("", f"không đọc được bảng / this is no table: {error}"),)) from None
     columns = [cell.casefold() for cell in rows[0][1]] if rows else []
     site = next((name for name in SITE_COLUMNS if name in columns), "site")
     once = all(columns.count(name) == 1 for name in (site, "summoned"))
-    if not once or not 2 <= len(rows) <= ROWS_MAX + 1:
-        raise ConfigError(source, (Problem(_at(1), HEAD),))
+    if not once or not 2 <= len(rows) <= most + 1:
+        raise ConfigError(source, (Problem(_at(1), HEAD.format(most=most)),))
     return _checked(rows[1:], columns.index(site), columns.index("summoned"), source)
 
 

@@ -54,7 +54,8 @@ class Score:
         share = f" ({wrong / people:.1%})" if people else ""
         return (
             f"Mô hình đếm / counted by: {detectors}. Điểm cầu / sites counted: {len(self.last)}/{sites}. "
-            f"Sai số {wrong}/{people} người / {wrong} of {people} people wrong{share}."
+            f"Theo số cuối cùng của từng điểm cầu trong hội nghị, sai số {wrong}/{people} người / by each site's last "
+            f"number of the conference, {wrong} of {people} people wrong{share}."
         )
 
 

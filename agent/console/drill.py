@@ -16,6 +16,7 @@ from agent.console.listener import TOPICS, Listener
 from agent.console.options import CENTRE, broker_of
 from agent.console.roll_call import RollCall, Row
 from agent.console.site_commands import complain, refusal, who_asks
+from agent.console.what_to_do import TELEPHONE
 from agent.console.words import PRESENCE, SILENCE, VERDICT, both
 from agent.core.contract import ROOT, CommandMessage, compact
 from agent.core.errors import LinkError
@@ -35,10 +36,7 @@ ASK_AGAIN = (
     "máy chủ vẫn thấy điểm cầu: chờ 20 giây (mất điện, đứt mạng: 1 phút) rồi hỏi lại / "
     "the broker still has this site: wait 20 s (after a power cut or a cut line: a minute) and ask again"
 )
-LOOK_THERE = (
-    "gọi điện đến điểm cầu: kiểm tra nguồn và mạng của hộp / "
-    "telephone the site: the box's power and network are to be checked"
-)
+LOOK_THERE = " / ".join(TELEPHONE)
 NOT_TOLD = "đã trả lời nhưng chưa báo tình trạng / answered, but did not say how it is"
 
 Heard = tuple[str, bytes, bool]

@@ -106,6 +106,7 @@ class Listener:
         client_id = self._broker.username or f"diemcau-watch-{uuid.uuid4().hex[:8]}"
         try:
             client = new_client(client_id, self._broker)
+            client.max_inflight_messages_set(0)  # else what goes to thousands of sites waits a round trip for each 20
             client.on_connect = guarded(self._on_connect)
             client.on_subscribe = guarded(lambda c, u, mid, codes, p: self._on_subscribed(codes))
             client.on_message = guarded(lambda c, u, m: self._on_message(m.topic, m.payload, m.retain))

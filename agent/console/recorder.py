@@ -17,7 +17,7 @@ import logging
 import ssl
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -84,7 +84,7 @@ class Recorder:
     def __init__(self, broker: BrokerSection, store: Store, name: str, share: str | None = "recorders") -> None:
         self._broker, self._store, self._name = broker, store, name
         prefix = "" if share is None else f"$share/{share}/"
-        self._topics = [*(f"{prefix}{ROOT}/+/{each}" for each in TOPICS), ACKS, *NEWS_OF_ALL]
+        self._topics = [*(f"{prefix}{ROOT}/+/{each}" for each in TOPICS), ACKS]
         self._stop = threading.Event()
         self._client: Connection | None = None
         self._touched: set[Key] = set()
@@ -146,9 +146,15 @@ class Recorder:
         """
         log.info("connected to the broker at %s:%d", self._broker.host, self._broker.port)
         self._greet()
+        self._news.begin()
+        later = deque(NEWS_OF_ALL)
         acked_s = logged_s = time.monotonic()
         while not self._stop.is_set():
-            self._record(client, self._batch(client))
+            batch = self._batch(client)
+            self._record(client, batch)
+            # One after the other: what is stored on all of them may be more than the broker's queue has room for.
+            if later and not any(each.is_stored for each in batch):
+                client.subscribe([later.popleft()])
             now_s = time.monotonic()
             if now_s - acked_s >= ACK_EVERY_S:
                 acked_s = now_s
@@ -207,7 +213,7 @@ class Recorder:
             self._heard_ack(site, came.raw)
             return None
         if name in NEWS:
-            self._news.take(site, name, came.raw, now_s)
+            self._news.take(site, name, came.raw, now_s, came.is_stored)
             return None
         if name not in TOPICS:
             return self._refused(came, "unknown topic")

@@ -7,20 +7,28 @@ told it, so that there is one truth. All of it may come twice, with each connect
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, bindparam, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agent.console.recorder_tables import PRESENCE, SITE_NAME, SUMMONS
 from agent.core.contract import SEQ_MAX, About, Conference, Status, decode
 
 TIMEZONE_MAX = 64
-# What a site holds takes the place of another one that has not begun.
+LOOK_FOR = 500  # sites in one question
+# What a site holds takes the place of another one that is not over: called off, or from now on without this site.
 DISPLACED = (
     SUMMONS.update()
     .where(SUMMONS.c.site == bindparam("of"), SUMMONS.c.conference != bindparam("now"))
-    .where(SUMMONS.c.starts_at_s > bindparam("now_s"), SUMMONS.c.cleared_s.is_(None))
+    .where(SUMMONS.c.ends_at_s > bindparam("now_s"), SUMMONS.c.cleared_s.is_(None))
+    .values(cleared_s=bindparam("now_s"))
+)
+TAKEN_BACK = (
+    SUMMONS.update()
+    .where(SUMMONS.c.site == bindparam("of"), SUMMONS.c.cleared_s.is_(None))
+    .where(SUMMONS.c.ends_at_s > bindparam("now_s"))
     .values(cleared_s=bindparam("now_s"))
 )
 
@@ -41,6 +49,8 @@ class Summons:
     roll_calls: tuple[float, ...]
     received_s: float
     cleared_s: float | None = None
+    lock: bool = False
+    power_on_minutes: float | None = None
 
     @property
     def is_off(self) -> bool:
@@ -61,13 +71,17 @@ class SiteName:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """A change of a site's ``status``: ``running``, ``stopped`` or ``lost``, and since when (seconds since 1970)."""
+    """A change of a site's ``status``: ``running``, ``stopped`` or ``lost``, and since when (seconds since 1970).
+
+    ``session`` is one run of the agent; ``connection`` grows within it, and begins at one again on a new disk.
+    """
 
     site: str
     at_s: float
     state: str
     connection: int
     boot_id: str
+    session: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,10 @@ def summons_in(site: str, raw: bytes, now_s: float) -> Summons | None:
         return None
     times = (told.starts_at.timestamp(), told.ends_at.timestamp())
     calls = tuple(sorted({each.timestamp() for each in told.roll_calls}))
-    return Summons(site, _kept(told.id), _kept(told.title), *times, told.summoned, calls, now_s)
+    return Summons(
+        site, _kept(told.id), _kept(told.title), *times, told.summoned, calls, now_s,
+        lock=told.lock, power_on_minutes=told.power_on_minutes,
+    )  # fmt: skip
 
 
 def name_in(site: str, raw: bytes) -> SiteName | None:
@@ -115,7 +132,7 @@ def presence_in(site: str, raw: bytes, now_s: float) -> Presence | None:
         return None
     is_dated = said.state != "lost" and said.clock == "synced"
     at_s = min(said.at.timestamp(), now_s) if is_dated else now_s
-    return Presence(site, at_s, said.state, said.connection, _kept(said.boot_id))
+    return Presence(site, at_s, said.state, said.connection, _kept(said.boot_id), _kept(said.session))
 
 
 def _kept(text: str) -> str:
@@ -135,7 +152,7 @@ class ConferenceLog:
 
     def keep_summons(self, told: Sequence[Summons]) -> None:
         """Write them in one transaction, in this order. A site has one conference: another one that has not begun is
-        called off for it.
+        called off for it, and one that goes on ends for it.
         """
         if not told:
             return
@@ -148,9 +165,13 @@ class ConferenceLog:
 
     def cleared(self, site: str, now_s: float) -> None:
         """The site's conference was taken back; of one that is over nothing changes."""
-        with self._engine.begin() as db:
-            mine = (SUMMONS.c.site == site, SUMMONS.c.cleared_s.is_(None), SUMMONS.c.ends_at_s > now_s)
-            db.execute(SUMMONS.update().where(*mine).values(cleared_s=now_s))
+        self.keep_cleared([(site, now_s)])
+
+    def keep_cleared(self, taken_back: Sequence[tuple[str, float]]) -> None:
+        """The same of many sites, each with its time, in one transaction."""
+        if taken_back:
+            with self._engine.begin() as db:
+                db.execute(TAKEN_BACK, [{"of": site, "now_s": now_s} for site, now_s in taken_back])
 
     def keep_names(self, said: Sequence[SiteName]) -> None:
         """Write what sites say of themselves."""
@@ -163,10 +184,12 @@ class ConferenceLog:
         """Write changes, in the order in which they were heard; what is there stays as it was heard first."""
         if not heard:
             return
+        new = self._dialect.insert(PRESENCE).on_conflict_do_nothing()
         with self._engine.begin() as db:
-            values = [asdict(each) for each in _without_old_wills(heard, self._newest(db, heard))]
-            if values:
-                db.execute(self._dialect.insert(PRESENCE).on_conflict_do_nothing(), values)
+            for is_lost, group in groupby(heard, lambda each: each.state == "lost"):
+                values = [asdict(each) for each in group if not (is_lost and _is_old_will(db, each))]
+                if values:
+                    db.execute(new, values)
 
     def conferences(self) -> list[Held]:
         """All that were not called off for every site, the newest first. Where sites were told different times: the
@@ -182,7 +205,14 @@ class ConferenceLog:
 
     def summons(self, conference: str) -> list[Summons]:
         """What each site was told of one conference, by site; those that it was called off for are there too."""
-        asked = select(SUMMONS).where(SUMMONS.c.conference == conference).order_by(SUMMONS.c.site)
+        return self._summons(SUMMONS.c.conference == conference)
+
+    def not_cleared(self) -> list[Summons]:
+        """Every summons that was not taken back, also of what is over."""
+        return self._summons(SUMMONS.c.cleared_s.is_(None))
+
+    def _summons(self, which: ColumnElement[bool]) -> list[Summons]:
+        asked = select(SUMMONS).where(which).order_by(SUMMONS.c.site)
         with self._engine.connect() as db:
             return [
                 Summons(**{**each, "roll_calls": tuple(json.loads(each["roll_calls"]))})
@@ -197,28 +227,16 @@ class ConferenceLog:
 
     def presence(self, sites: Iterable[str], from_s: float, to_s: float) -> list[Presence]:
         """The changes within [from_s, to_s), by site and time, and before them the last one of each site until then."""
-        c, wanted = PRESENCE.c, sorted(set(sites))
-        before = select(c.site, func.max(c.at_s).label("last_s")).where(c.at_s < from_s).group_by(c.site).subquery()
-        is_within = and_(c.at_s >= from_s, c.at_s < to_s)
-        asked = (
-            select(PRESENCE)
-            .outerjoin(before, before.c.site == c.site)
-            .where(c.site.in_(wanted), or_(is_within, c.at_s == before.c.last_s))
-            .order_by(c.site, c.at_s, c.connection)
-        )
+        wanted = sorted(set(sites))
         with self._engine.connect() as db:
-            return [Presence(**each) for each in db.execute(asked).mappings()]
-
-    def _newest(self, db: Connection, heard: Sequence[Presence]) -> dict[str, int]:
-        """The highest connection known of each site that is said to be lost."""
-        lost = {each.site for each in heard if each.state == "lost"}
-        asked = select(PRESENCE.c.site, func.max(PRESENCE.c.connection).label("newest")).where(
-            PRESENCE.c.site.in_(lost)
-        )
-        return {each.site: each.newest for each in db.execute(asked.group_by(PRESENCE.c.site))} if lost else {}
+            return [
+                Presence(**each)
+                for first in range(0, len(wanted), LOOK_FOR)
+                for each in db.execute(_presence(wanted[first : first + LOOK_FOR], from_s, to_s)).mappings()
+            ]
 
     def _upsert(self, table: Table, key: tuple[str, ...], unless_only: str) -> Any:
-        """The newer one wins; a row of which only this column would be another one is left as it is."""
+        """What is written last wins; a row of which only this column would be another one is left as it is."""
         insert = self._dialect.insert(table)
         changing = [each.name for each in table.columns if each.name not in key]
         differs = [table.c[name].is_distinct_from(insert.excluded[name]) for name in changing if name != unless_only]
@@ -226,11 +244,28 @@ class ConferenceLog:
         return insert.on_conflict_do_update(index_elements=list(key), set_=new, where=or_(*differs))
 
 
-def _without_old_wills(heard: Sequence[Presence], newest: dict[str, int]) -> list[Presence]:
-    """But for a ``lost`` of an earlier connection, published after the site was back already."""
-    kept = []
-    for each in heard:
-        if each.state != "lost" or each.connection >= newest.get(each.site, 0):
-            kept.append(each)
-            newest[each.site] = max(each.connection, newest.get(each.site, 0))
-    return kept
+def _is_old_will(db: Connection, heard: Presence) -> bool:
+    """Whether a ``lost`` was published after the site was back already: on a later connection of that session, or in
+    another session, as after a restart or with another box.
+    """
+    c, mine = PRESENCE.c, (PRESENCE.c.site == heard.site, PRESENCE.c.session == heard.session)
+    connection, last_s = db.execute(select(func.max(c.connection), func.max(c.at_s)).where(*mine)).one()
+    if connection is None:
+        return False
+    later = (c.site == heard.site, c.at_s > last_s, c.session != heard.session, c.state == "running")
+    return heard.connection < connection or db.execute(select(c.at_s).where(*later).limit(1)).first() is not None
+
+
+def _presence(sites: Sequence[str], from_s: float, to_s: float) -> Select[Any]:
+    c = PRESENCE.c
+    mine = c.site.in_(sites)
+    before = (
+        select(c.site, func.max(c.at_s).label("last_s")).where(mine, c.at_s < from_s).group_by(c.site).subquery()
+    )  # fmt: skip
+    is_within = and_(c.at_s >= from_s, c.at_s < to_s)
+    return (
+        select(PRESENCE)
+        .outerjoin(before, before.c.site == c.site)
+        .where(mine, or_(is_within, c.at_s == before.c.last_s))
+        .order_by(c.site, c.at_s, c.connection)
+    )

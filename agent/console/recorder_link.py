@@ -47,13 +47,14 @@ class Acknowledges(Protocol):
 
 
 class Came(NamedTuple):
-    """A message, and the connection that it came on."""
+    """A message, and the connection that it came on. ``is_stored``: the broker had it before we subscribed."""
 
     client: Acknowledges
     full_topic: str
     raw: bytes
     mid: int
     qos: int = 1
+    is_stored: bool = False
 
 
 class Connection:
@@ -64,7 +65,7 @@ class Connection:
     Args:
         broker: Address and credentials.
         name: The client id where the broker does not give one.
-        topics: What to listen to.
+        topics: What to listen to from the beginning.
 
     Raises:
         LinkError: The broker will not have us, or a file of the credentials is of no use.
@@ -72,6 +73,7 @@ class Connection:
     """
 
     def __init__(self, broker: BrokerSection, name: str, topics: Sequence[str]) -> None:
+        self._broker = broker
         self._came: list[Came] = []
         self._answers: dict[int, Packet] = {}
         self._buffer, self._out = bytearray(), bytearray()
@@ -144,12 +146,21 @@ class Connection:
         self._out += packets.connect(
             broker.username or name, broker.username, password, KEEPALIVE_S, _connect_properties()
         )
-        told = packets.welcome(self._answer(packets.CONNACK, broker), KEEPALIVE_S)
+        told = packets.welcome(self._answer(packets.CONNACK), KEEPALIVE_S)
         if told.code >= packets.FAILED:
             raise refused(_reason(PacketTypes.CONNACK, told.code))
         self._room, self._keepalive_s = told.under_way, told.keepalive_s or KEEPALIVE_S
+        self.subscribe(topics)
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Listen to these from now on, too. What comes meanwhile is kept for ``receive``.
+
+        Raises:
+            OSError: The connection is lost.
+            LinkError: The broker does not let us.
+        """
         self._out += packets.subscribe(next(self._numbers), topics)
-        codes = packets.granted(self._answer(packets.SUBACK, broker))
+        codes = packets.granted(self._answer(packets.SUBACK))
         kept_back = [
             f"{topic} ({_reason(PacketTypes.SUBACK, code)})"
             for topic, code in zip(topics, codes, strict=True)
@@ -158,13 +169,13 @@ class Connection:
         if kept_back:
             raise deaf(", ".join(kept_back))
 
-    def _answer(self, kind: int, broker: BrokerSection) -> Packet:
+    def _answer(self, kind: int) -> Packet:
         """Messages may come before it."""
         until_s = time.monotonic() + FIRST_ANSWER_S
         self.flush()
         while kind not in self._answers:
             if time.monotonic() > until_s:
-                raise silent(broker)
+                raise silent(self._broker)
             self._read(1.0)
         return self._answers.pop(kind)
 
@@ -190,7 +201,7 @@ class Connection:
 
     def _take(self, packet: Packet) -> None:
         if packet.kind == packets.PUBLISH:
-            self._came.append(Came(self, *packets.message(packet)))
+            self._came.append(Came(self, *packets.message(packet), packets.is_stored(packet)))
         elif packet.kind == packets.PUBACK:
             if (code := packets.reason(packet)) >= packets.FAILED:
                 raise mute(_reason(PacketTypes.PUBACK, code))

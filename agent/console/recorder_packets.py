@@ -76,6 +76,11 @@ def message(packet: Packet) -> tuple[str, bytes, int, int]:
     return topic, body[start + size :], mid, qos
 
 
+def is_stored(packet: Packet) -> bool:
+    """Whether the broker had a PUBLISH before anybody subscribed."""
+    return bool(packet.flags & 1)
+
+
 def welcome(packet: Packet, keepalive_s: int) -> Welcome:
     """Read a CONNACK; ``keepalive_s`` is what we asked for. Raises GarbledError."""
     if packet.body == OLD_REFUSAL:

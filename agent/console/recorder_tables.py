@@ -1,6 +1,6 @@
 """The tables of the centre's database, the same on SQLite and PostgreSQL."""
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
 
 META = MetaData()
 SITE, EPOCH = String(63), String(36)
@@ -74,14 +74,18 @@ SUMMONS = Table(  # the newest `conference` of each id that a site was sent
     Column("ends_at_s", Float, nullable=False),
     Column("summoned", Integer),
     Column("roll_calls", Text, nullable=False),  # a JSON list of seconds since 1970
+    Column("lock", Boolean, nullable=False),
+    Column("power_on_minutes", Float),
     Column("received_s", Float, nullable=False),
     Column("cleared_s", Float),  # when it was taken back; empty: it was not
     Index("summons_conference", "conference"),
 )
-PRESENCE = Table(  # each change of a site's `status`
+# Each change of a site's `status`. `connection` grows within a session; on a new disk it begins at one again.
+PRESENCE = Table(
     "presence",
     META,
     Column("site", SITE, primary_key=True),
+    Column("session", String(36), primary_key=True),  # one run of the agent
     Column("connection", NUMBER, primary_key=True),
     Column("state", String(8), primary_key=True),  # running, stopped, lost
     Column("at_s", Float, nullable=False),

@@ -31,6 +31,8 @@ from agent.core.contract import (
 Presence = Literal["running", "stopped", "lost", "unknown"]
 LONGEST_TEXT = 60
 FORGOTTEN = timedelta(minutes=15)  # a site that sent nonsense so long ago is not spoken of any more
+EVENT = "history/event"  # the only one that is never stored
+EVENTS_MOST = 8  # kinds of them: a site may make up as many as it likes
 LATE_S = 90.0  # three heartbeats: no live message is worth more than that
 
 # Topic → field of SiteView. In this order they are subscribed to, and what is stored comes: the headcount, of which
@@ -41,7 +43,7 @@ FIELDS = {
     "power": "power",
     "readiness": "readiness",
     "health": "health",
-    "history/event": "event",
+    EVENT: "events",
     "simulated/truth": "truth",
     "headcount": "headcount",
 }
@@ -65,8 +67,9 @@ class Refusals:
 class SiteView:
     """One site: the newest of each topic, and how many of its messages could not be read.
 
-    ``event`` is the newest that is more than information; ``refusals`` tell of ``refused`` where times are known, and
-    ``counted_at`` is when the headcount came, by our clock, where the site's own was not set.
+    ``events`` are the newest of each kind that is more than information, the newest last; ``refusals`` tell of
+    ``refused`` where times are known, and ``counted_at`` is when the headcount came, by our clock, where the site's own
+    was not set. ``status_since`` and ``power_since`` are when we saw these states begin, by our clock, where we did.
     """
 
     site: str
@@ -76,13 +79,20 @@ class SiteView:
     headcount: Headcount | None = None
     readiness: Readiness | None = None
     health: Health | None = None
-    event: HistoryEvent | None = None
+    events: tuple[HistoryEvent, ...] = ()
     truth: Truth | None = None
     conference: Conference | None = None
     config: ConfigReported | None = None
     refused: int = 0
     refusals: Refusals | None = None
     counted_at: datetime | None = None
+    status_since: datetime | None = None
+    power_since: datetime | None = None
+
+    @property
+    def event(self) -> HistoryEvent | None:
+        """The newest."""
+        return self.events[-1] if self.events else None
 
     @property
     def presence(self) -> Presence:
@@ -148,13 +158,19 @@ def taken(view: SiteView, name: str, raw: bytes, now: datetime | None = None) ->
         ``view`` itself where nothing has changed.
     """
     if not raw:
-        return _cleared(_set(view, name, None)), None
+        return (view, None) if name == EVENT else (_cleared(_set(view, name, None)), None)
     try:
         payload = decode(MODELS[name], raw)
     except ValueError:
         return _refused(view, name, now), None
-    if _is_old(payload, getattr(view, FIELD_OF[name])):
+    if isinstance(payload, HistoryEvent):
+        return _happened(view, payload)
+    known = getattr(view, FIELD_OF[name])
+    if _is_old(payload, known):
         return view, None
+    if isinstance(payload, Status | Power) and (known is None or known.state != payload.state):
+        changed: dict[str, Any] = {f"{name}_since": None if known is None else now}
+        view = replace(view, **changed)
     if isinstance(payload, Headcount) and payload.clock != "synced":
         view = replace(view, counted_at=now)
     return _set(view, name, payload), payload
@@ -163,6 +179,14 @@ def taken(view: SiteView, name: str, raw: bytes, now: datetime | None = None) ->
 def _set(view: SiteView, name: str, payload: Payload | None) -> SiteView:
     changes: dict[str, Any] = {FIELD_OF[name]: payload}
     return replace(view, **changes)
+
+
+def _happened(view: SiteView, new: HistoryEvent) -> tuple[SiteView, Payload | None]:
+    """A warning or a fault that is not older than the one of its kind: what waited at the site comes late."""
+    if new.severity == "info" or any(each.kind == new.kind and each.at > new.at for each in view.events):
+        return view, None
+    kept = sorted([*(each for each in view.events if each.kind != new.kind), new], key=lambda each: each.at)
+    return replace(view, events=tuple(kept[-EVENTS_MOST:])), new
 
 
 def _cleared(view: SiteView) -> SiteView:
@@ -181,8 +205,6 @@ def _refused(view: SiteView, name: str, now: datetime | None) -> SiteView:
 
 def _is_old(new: Payload, known: Payload | None) -> bool:
     """Whether something newer was known already."""
-    if isinstance(new, HistoryEvent):
-        return not _is_worse_news(new, known if isinstance(known, HistoryEvent) else None)
     if isinstance(new, Status) and isinstance(known, Status):
         return _is_old_word(new, known)
     return isinstance(new, FromSite) and isinstance(known, FromSite) and _is_late(new, known)
@@ -208,11 +230,6 @@ def _is_late(new: FromSite, known: FromSite) -> bool:
 
 def _are_synced(*said: FromSite) -> bool:
     return all(each.clock == "synced" for each in said)
-
-
-def _is_worse_news(new: HistoryEvent, known: HistoryEvent | None) -> bool:
-    """A warning or a fault that is not older than the one we know: what waited at the site comes late."""
-    return new.severity != "info" and (known is None or new.at >= known.at)
 
 
 def age_s(view: SiteView, now: datetime) -> float | None:

@@ -5,7 +5,9 @@ best time that is known: a row from before the site's clock was set is dated ane
 boot tells when that was.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -88,7 +90,12 @@ class Store:
         return self._engine.url.database if is_file else None
 
     def start(self) -> None:
-        """Make the tables that are not there. Raises sqlalchemy.exc.SQLAlchemyError."""
+        """Make the tables that are not there, and SQLite's file for this user alone: it says who was where, and holds
+        the board's users. Raises sqlalchemy.exc.SQLAlchemyError.
+        """
+        if self.file is not None and not self.file.startswith("file:"):
+            with suppress(OSError):  # it is there, and as its owner wants it; or SQLite says what is wrong
+                os.close(os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         META.create_all(self._engine)
 
     def close(self) -> None:
@@ -202,9 +209,10 @@ class Store:
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)  # an error's text goes to the log
     if engine.dialect.name == "sqlite":
-        engine = create_engine(url, paramstyle="named")  # values by name, as PostgreSQL's driver has them
+        # Values by name, as PostgreSQL's driver has them.
+        engine = create_engine(url, paramstyle="named", hide_parameters=True)
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: Any, _record: Any) -> None:

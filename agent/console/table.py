@@ -118,13 +118,17 @@ def _state(view: SiteView, now: datetime) -> Text:
 
 
 def _total(views: list[SiteView], shown: int, now: datetime) -> str:
-    """Present of summoned over the sites whose number can be believed; how many others there are is said beside it."""
+    """Present of summoned over the sites whose number can be believed; how many others there are, and who is there
+    without a summons, is said beside it.
+    """
     known = [count for view in views if (count := believed(view, now)) is not None]
-    present = sum(count.value or 0 for count in known)
-    summoned = sum(count.summoned or 0 for count in known)
+    of = [count for count in known if count.summoned] or known
+    present, summoned = (sum(getattr(count, name) or 0 for count in of) for name in ("value", "summoned"))
+    others = sum(count.value or 0 for count in known) - present
     rate = f" ({present / summoned:.0%})" if summoned else ""
     said = f"Tổng / total: {present}" + (f" / {summoned}" if summoned else "") + rate
     gone = sum(view.has_gone for view in views)
+    said += f" · ngoài triệu tập / not summoned: {others}" if others else ""
     for words, number in (("chưa rõ / unknown", len(views) - len(known)), ("vắng / away", gone)):
         said += f" · {words}: {number}" if number else ""
     hidden = len(views) - shown

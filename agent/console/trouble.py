@@ -10,13 +10,14 @@ from typing import Literal
 from agent.console.sites import SiteView, age_s, plain
 from agent.console.what_to_do import FAULT, IN_BOTH, RELAY, ROWS_LOST, ROWS_WAIT, STALE, THERE, event_advice
 from agent.console.words import COMMAND_REASON, EVENT, PRESENCE, REASON
-from agent.core.contract import Check, FromSite, Headcount
+from agent.core.contract import Check, FromSite, Headcount, HistoryEvent
 
 STALE_AFTER_S = 90.0
 WAITS_LONG_S = 600.0  # a minute's rows wait that long only where the line or the centre is away
 EVENT_SHOWN = timedelta(minutes=15)
 AT_LEAST = datetime(2012, 1, 1, tzinfo=UTC)  # a clock that was never set says 1970
 FINE = 9
+ROOM = "room.power"  # the check that tells of the room's power
 MANY = 10**9  # more digits than that are nothing to read
 
 State = Literal["offline", "fault", "warning", "unknown", "ready"]
@@ -82,7 +83,7 @@ def troubles(view: SiteView, now: datetime) -> list[Trouble]:
 
 def lasting(view: SiteView, now: datetime) -> list[Trouble]:
     """What is wrong with a site that is there, beside its checks and its count."""
-    found = [_fault(view), _event(view, now), _stale(view, now), _rows(view)]
+    found = [_fault(view), *_events(view, now), _stale(view, now), _rows(view)]
     return [each for each in found if each is not None]
 
 
@@ -179,7 +180,8 @@ def _away(view: SiteView, now: datetime) -> Trouble:
         note = f", {short_time(at, now)}"
     rank = {"lost": 0, "stopped": 3}.get(presence, 4)
     state: State = "unknown" if presence == "unknown" else "offline"
-    return Trouble(rank, PRESENCE[presence], "red", presence, state, note=note, advice=THERE[presence], since=at)
+    since = at or view.status_since  # of a clock that nobody set nothing is to be had
+    return Trouble(rank, PRESENCE[presence], "red", presence, state, note=note, advice=THERE[presence], since=since)
 
 
 def _silent(view: SiteView, now: datetime) -> Trouble | None:
@@ -206,17 +208,33 @@ def _fault(view: SiteView) -> Trouble | None:
     if power is None or power.state != "fault":
         return None
     word, _, rest = plain(power.reason or "fault").partition(": ")
-    detail, advice = f" ({rest})" if rest else "", RELAY.get(word, FAULT)
     return Trouble(
-        1, pair(COMMAND_REASON, word), "bold red", f"power:{word}", "fault", detail=detail, advice=advice, reason=word
+        1,
+        pair(COMMAND_REASON, word),
+        "bold red",
+        key=f"power:{word}",
+        state="fault",
+        detail=f" ({rest})" if rest else "",
+        advice=RELAY.get(word, FAULT),
+        since=_fault_since(view, word),
+        reason=word,
     )
 
 
-def _event(view: SiteView, now: datetime) -> Trouble | None:
-    """What no other topic tells, for a while after it happened."""
-    event = view.event
-    if event is None or event.kind not in EVENT or abs(now - event.at) > EVENT_SHOWN:
-        return None
+def _fault_since(view: SiteView, reason: str) -> datetime | None:
+    """As the check of the same says; where there is none, when we saw it begin."""
+    checks = () if view.readiness is None else view.readiness.checks
+    told = (each.since for each in checks if each.name == ROOM and plain(each.reason or "") == reason)
+    return next(told, view.power_since)
+
+
+def _events(view: SiteView, now: datetime) -> list[Trouble]:
+    """What no other topic tells, for a while after it happened; the newest first."""
+    newest_first = reversed(view.events)
+    return [_event(each, now) for each in newest_first if each.kind in EVENT and abs(now - each.at) <= EVENT_SHOWN]
+
+
+def _event(event: HistoryEvent, now: datetime) -> Trouble:
     is_fault = event.severity == "fault"
     rank, style = (2, "bold red") if is_fault else (5, "yellow")
     return Trouble(

@@ -24,6 +24,12 @@ THERE: dict[str, Words] = {
         "This site has never been heard: check its id, and whether its box has been installed.",
     ),
 }
+# Not the sites' fault: nobody is to telephone three hundred of them.
+DEAF: Words = (
+    "Xem máy chủ MQTT và mạng của trung tâm; không cần gọi điểm cầu.",
+    "Look at the MQTT broker and the centre's own network; no need to telephone the site.",
+)
+UNHEARD: Words = ("Chờ một phút rưỡi.", "Wait a minute and a half.")
 FAULT: Words = (
     "Nhờ điểm cầu nhấn nút để thử lại, hoặc bật nguồn từ đây; vẫn lỗi thì gọi kỹ thuật.",
     "Have the site press the button to try again, or switch on from here; if it fails again, call a technician.",
@@ -75,6 +81,14 @@ SWITCH_ON: Words = (
 RECOUNT: Words = (
     "Gọi điện hỏi số người, và nhờ kiểm tra camera.",
     "Telephone and ask for the number, and have the camera looked at.",
+)
+MANY: Words = (
+    "Trong phòng có người khác, hoặc đếm nhầm: gọi điện hỏi số người.",
+    "Other people are in the room, or they are counted wrongly: telephone and ask for the number.",
+)
+DOUBTED: Words = (
+    "Gọi điện hỏi lại số người; nếu máy sai thì báo kỹ thuật xem lại camera và vùng đếm.",
+    "Telephone and ask once more; if the machine is wrong, have a technician look at the camera and its zones.",
 )
 CHECKS: Words = (
     "Chờ một phút, hoặc điểm danh thử.",

@@ -8,13 +8,14 @@
     config/running    from the site, retained  what runs, whole: technicians start from it
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from agent.core.wire import Document, FromSite, Moment, Payload
 
 REVISION_MAX = 2**53 - 1  # what every JSON reader holds exactly
+Revision = Annotated[int, Field(ge=-REVISION_MAX, le=REVISION_MAX)]
 CONFIRM_WITHIN_S, CONFIRM_MOST_S = 120.0, 86_400.0
 ID = r"^[!-~]+$"  # goes back to the centre, into the log and onto the disk
 
@@ -59,7 +60,7 @@ class ConfigReported(FromSite):
     """
 
     id: str | None = Field(max_length=64)
-    revision: int | None
+    revision: Revision | None
     digest: str | None = Field(max_length=64)
     state: UpdateState
     reason: str | None = None
@@ -74,10 +75,10 @@ class ConfigRunning(FromSite):
     """
 
     id: str | None = Field(default=None, max_length=64)
-    revision: int | None
+    revision: Revision | None
     digest: str = Field(max_length=64)
     effective_digest: str = Field(max_length=64)
     source: Source
     issued_by: str | None = None
-    settled: int | None = None
+    settled: Revision | None = None
     config: Document

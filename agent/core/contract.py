@@ -28,7 +28,8 @@ ROOT = "diemcau/v1"
 ALL_COMMAND = f"{ROOT}/_all/command"  # reaches every site; `_all` is no site id, so nobody's own topic is meant
 PEOPLE_MAX = 100_000
 MISSING_MAX = 100
-SEQ_MAX = 2**63 - 1  # what a database's integer holds
+SEQ_MAX = NUMBER_MAX = 2**63 - 1  # what a database's integer holds
+SECONDS_MAX = 1e10  # 300 years: a time reckoned with it is still one
 IDENTIFY_MAX_S = 600.0
 ROLL_CALLS_MAX = 48  # one each half hour of a day
 
@@ -57,13 +58,15 @@ def _in_frame(polygon: Polygon, info: ValidationInfo) -> Polygon:
 Outline = Annotated[Polygon, AfterValidator(_in_frame)]
 # What is shown of a room now is reckoned with: a whole number of 400 digits would end whoever divides by it.
 People = Annotated[int, Field(ge=0, le=PEOPLE_MAX)]
+Whole = Annotated[int, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)]
+Count = Annotated[int, Field(ge=0, le=NUMBER_MAX)]
 
 
 class Status(FromSite):
     """Topic ``status``, and as ``lost`` the will."""
 
     state: Literal["running", "stopped", "lost"]
-    connection: int = Field(ge=0)
+    connection: Count
     boot_id: str = Field(max_length=36)
     version: str = Field(max_length=40)
 
@@ -99,7 +102,7 @@ class SetAside(Payload):
     """Faces that are not counted, and why."""
 
     reason: Literal["portrait", "excluded"]
-    count: int = Field(ge=0)
+    count: Count
 
 
 class Human(Payload):
@@ -114,7 +117,7 @@ class Human(Payload):
 class Record(Payload):
     """How far the machine was off where people counted too: shares of the human's number, over ``recounts`` of them."""
 
-    recounts: int = Field(ge=0)
+    recounts: Count
     mean_error: float | None = Field(ge=0)
     worst_error: float | None = Field(ge=0)
 
@@ -122,9 +125,9 @@ class Record(Payload):
 class Work(Payload):
     """How the eye looks at a frame now: brought to this size, in pixels, and in so many pieces."""
 
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
-    tiles: int = Field(ge=1)
+    width: int = Field(ge=1, le=NUMBER_MAX)
+    height: int = Field(ge=1, le=NUMBER_MAX)
+    tiles: int = Field(ge=1, le=NUMBER_MAX)
 
 
 class Headcount(FromSite):
@@ -139,7 +142,7 @@ class Headcount(FromSite):
     seen: People | None
     min: People | None
     max: People | None
-    samples: int = Field(ge=0)
+    samples: Count
     window_s: float = Field(gt=0)
     frame_age_s: float | None = Field(ge=0)
     interval_s: float = Field(gt=0)
@@ -149,7 +152,7 @@ class Headcount(FromSite):
     rate: float | None = Field(default=None, ge=0)
     set_aside: tuple[SetAside, ...] = ()
     detector: str | None = None
-    config_revision: int | None = None
+    config_revision: Whole | None = None
     conference: str | None = None
     human: Human | None = None
     record: Record | None = None
@@ -163,17 +166,17 @@ class Health(FromSite):
     throttled: bool | None = None
     undervoltage: bool | None = None
     disk_read_only: bool | None = None
-    memory_used_bytes: int | None = None
-    memory_total_bytes: int | None = None
-    disk_free_bytes: int | None = None
+    memory_used_bytes: Whole | None = None
+    memory_total_bytes: Whole | None = None
+    disk_free_bytes: Whole | None = None
     uptime_s: float | None = None
     address: str | None = None
-    button_presses: int | None = None
-    ghost_presses: int | None = None
-    outbox_rows: int | None = None
+    button_presses: Whole | None = None
+    ghost_presses: Whole | None = None
+    outbox_rows: Whole | None = None
     outbox_oldest_s: float | None = None
-    rows_lost: int | None = None
-    restarts: dict[str, int] | None = None
+    rows_lost: Whole | None = None
+    restarts: dict[str, Whole] | None = None
 
 
 class Check(Payload):
@@ -189,7 +192,7 @@ class Check(Payload):
     reason: str | None = None
     since: Moment
     advice: str | None = None
-    changes: int = Field(default=0, ge=0)
+    changes: Count = 0
 
 
 class Readiness(FromSite):
@@ -209,7 +212,7 @@ class HistoryRow(FromSite):
     epoch: str = Field(default="", max_length=36)
     seq: int = Field(default=0, ge=0, le=SEQ_MAX)
     boot_id: str = Field(max_length=36)
-    uptime_s: float = Field(ge=0)
+    uptime_s: float = Field(ge=0, le=SECONDS_MAX)
     historical: bool = False
     prev: int | None = Field(default=None, ge=0, le=SEQ_MAX)
 
@@ -224,9 +227,9 @@ class HistoryHeadcount(HistoryRow):
     value: People | None
     min: People | None
     max: People | None
-    people_minutes: float = Field(ge=0)
-    samples: int = Field(ge=0, le=SEQ_MAX)
-    unknown_s: float = Field(ge=0)
+    people_minutes: float = Field(ge=0, le=PEOPLE_MAX * SECONDS_MAX)
+    samples: Count
+    unknown_s: float = Field(ge=0, le=SECONDS_MAX)
     unknown_reasons: dict[str, float] = Field(default_factory=dict)
     conference: str | None = Field(default=None, max_length=64)
 
@@ -329,10 +332,10 @@ class CommandResult(FromSite):
 class Recounted(Payload):
     """Result of ``recount``: ``error`` is a share of ``people``; ``replaced`` the number that was taken back by it."""
 
-    people: int = Field(ge=0)
-    value: int | None = Field(ge=0)
+    people: Count
+    value: Count | None
     error: float | None = Field(ge=0)
-    replaced: int | None = None
+    replaced: Whole | None = None
 
 
 class Place(Payload):
@@ -361,8 +364,8 @@ class Aim(Payload):
     ``truncated`` is there, and true, where not all of it fits into one message: the places seen least are left out.
     """
 
-    width: int | None
-    height: int | None
+    width: Whole | None
+    height: Whole | None
     places: tuple[Place, ...]
     include: tuple[Outline, ...]
     exclude: tuple[Outline, ...]

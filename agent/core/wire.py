@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 MAX_PAYLOAD_BYTES = 64 * 1024
+YEARS = range(1900, 9000)  # beyond, a time in another zone, or a day later, may be none at all
 
 
 def _written(moment: datetime) -> str:
@@ -41,7 +42,9 @@ def _moment(value: object) -> object:
         if isinstance(value, str) and "T" in value:
             value = datetime.fromisoformat(value)
         if isinstance(value, datetime):
-            return _in_utc(value)
+            moment = _in_utc(value)
+            if moment.year in YEARS:
+                return moment
     except (ValueError, OverflowError):
         pass  # whose message would quote it
     raise ValueError("should be a time such as 2012-11-20T07:30:00.000Z")

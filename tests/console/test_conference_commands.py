@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,10 @@ def other(**changes: Any) -> Conference:
     return Conference(**{**facts, **changes})
 
 
-def test_sites_are_told_and_those_that_are_summoned_no_more_are_let_go(broker: Mosquitto, tmp_path: Path) -> None:
+def test_sites_are_told_and_those_that_are_summoned_no_more_are_let_go(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")  # the command's: where nobody has said so, it is Vietnam's
     told = summon(broker, sheet(tmp_path, chi_linh=62, nam_sach=48), "--yes", "--json", "--roll-call", "08:15")
     assert told.returncode == 0, told.stderr
     document = json.loads(told.stdout)
@@ -64,7 +67,7 @@ def test_sites_are_told_and_those_that_are_summoned_no_more_are_let_go(broker: M
     ]
     there = held(broker).conferences
     assert {site: each.summoned for site, each in there.items()} == {"chi-linh": 62, "nam-sach": 48}
-    assert f"{there['chi-linh'].starts_at.astimezone():%Y-%m-%d %H:%M}" == f"{DAY} 08:00"
+    assert f"{there['chi-linh'].starts_at.astimezone(UTC):%Y-%m-%d %H:%M}" == f"{DAY} 08:00"
     assert (there["chi-linh"].lock, len(there["chi-linh"].roll_calls)) == (True, 1)
     assert summon(broker, sheet(tmp_path, chi_linh=60), "--yes").returncode == 0
     assert {site: each.summoned for site, each in held(broker).conferences.items()} == {"chi-linh": 60}

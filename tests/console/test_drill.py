@@ -146,7 +146,7 @@ def test_a_site_that_is_silent_though_the_broker_has_it_is_to_be_asked_again() -
     assert "no answer (trực tuyến / online)" in printed(there("a"))
     lost = printed(there("a", state="lost"))
     assert "no answer (mất kết nối / lost)" in lost
-    assert "telephone the site" in lost
+    assert "Telephone the site" in lost
     assert "ask again" not in lost
 
 

@@ -107,7 +107,7 @@ def store_ids(store: Store) -> list[str]:
 def test_a_table_that_is_not_there_holds_back_no_row(broker: Mosquitto, store: Store, site: RawSite) -> None:
     PUSH.drop(store._engine)
     with recording(broker, store):
-        site.say(f"{ROOT}/config/desired", desired())
+        site.client.publish(f"{ROOT}/config/desired", desired(), qos=1, retain=True).wait_for_publish(PATIENCE_S)
         site.send(event(1))
         wait_for(lambda: site.told(epoch=EPOCH, upto=1), "the row is acknowledged")
         PUSH.create(store._engine)

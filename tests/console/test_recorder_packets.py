@@ -47,6 +47,7 @@ def test_a_message_at_qos_0_has_no_number_and_properties_are_passed_over() -> No
     assert packets.message(Packet(packets.PUBLISH, 0, b"\0\1a\0raw")) == ("a", b"raw", 0, 0)
     expiry = b"\x05\x02\0\0\0\x1e"
     assert packets.message(Packet(packets.PUBLISH, 3, b"\0\1a\0\7" + expiry + b"raw")) == ("a", b"raw", 7, 1)
+    assert [packets.is_stored(Packet(packets.PUBLISH, flags, b"")) for flags in (3, 2)] == [True, False]
 
 
 @pytest.mark.parametrize("raw", [b"\x30\xff\xff\xff\xff\x7f", b"\x30\x80\x80\x09"])

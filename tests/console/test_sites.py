@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.console.sites import FORGOTTEN, Sites, SiteView, age_s, plain, take, taken
+from agent.console.sites import EVENTS_MOST, FORGOTTEN, Sites, SiteView, age_s, plain, take, taken
 from agent.core.contract import Headcount
 
 AT = "2012-11-20T07:30:00.000Z"
@@ -72,6 +72,20 @@ def test_an_expired_or_cleared_topic_is_forgotten() -> None:
 
 def test_fields_of_a_later_version_are_ignored() -> None:
     assert folded(headcount(mood="good")).by_id["nam-sach"].headcount is not None
+
+
+def event(kind: str, second: int, severity: str = "warning") -> tuple[str, dict[str, Any]]:
+    numbers = {"epoch": "e", "seq": 1, "boot_id": "b", "uptime_s": 1.0, "kind": kind, "severity": severity}
+    return "diemcau/v1/nam-sach/history/event", {**COMMON, "at": f"2012-11-20T07:30:{second:02}.000Z", **numbers}
+
+
+def test_of_each_kind_of_event_the_newest_is_known_and_of_not_too_many() -> None:
+    told = (event("b", 20), event("a", 10), event("a", 5), event("b", 21), event("c", 30, "info"))
+    view = folded(*told).by_id["nam-sach"]
+    assert [(each.kind, each.at.second) for each in view.events] == [("a", 10), ("b", 21)]
+    assert view.event == view.events[-1]
+    many = folded(*(event(f"k{number}", number) for number in range(60))).by_id["nam-sach"]
+    assert [each.at.second for each in many.events] == list(range(60 - EVENTS_MOST, 60))
 
 
 @settings(deadline=None)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,6 +54,15 @@ def test_a_counted_site_shows_present_summoned_and_rate() -> None:
     assert "98%" in text
     assert "bật / on" in text
     assert "tốt / ok" in text
+
+
+def test_the_rate_is_of_those_who_were_summoned_and_others_stand_beside() -> None:
+    invited = folded(status("running", 1), headcount(value=18, summoned=20)).by_id["nam-sach"]
+    uninvited = replace(folded(status("running", 1), headcount(value=30)).by_id["nam-sach"], site="chi-linh")
+    text = printed(sites_table([invited, uninvited], AT, "t"), 180)
+    assert "total: 18 / 20 (90%)" in text
+    assert "not summoned: 30" in text
+    assert "total: 30" in printed(sites_table([uninvited], AT, "t"), 180)
 
 
 def test_unknown_is_a_question_mark_and_its_reason_in_both_languages() -> None:

@@ -15,6 +15,7 @@ from agent.core.contract import (
     About,
     Conference,
     Headcount,
+    Health,
     Payload,
     Power,
     SetAside,
@@ -293,3 +294,26 @@ def test_what_is_written_is_read_back_the_same(value: int | None, extra: dict[st
     read = decode(Headcount, encode(said))
     assert read == said
     assert read.model_fields_set == said.model_fields_set
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "9000-01-01", "9999-12-31"])
+def test_a_time_that_no_other_zone_may_have_is_none(day: str) -> None:
+    with pytest.raises(ValueError, match=r"ends_at: .*should be a time"):
+        decode(Conference, conference(ends_at=f"{day}T12:00:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [(Health, name) for name in ("rows_lost", "memory_used_bytes", "disk_free_bytes", "outbox_rows")]
+    + [(Health, "restarts"), (Status, "connection")],
+)
+def test_a_whole_number_that_nobody_can_reckon_with_is_refused(model: type[Payload], field: str) -> None:
+    facts = {"at": "2012-11-20T07:30:00Z", "session": "s", "clock": "synced", "connection": 1, "boot_id": "b"}
+    facts |= {"state": "running", "version": "1"}
+    for number, is_right in ((2**63 - 1, True), (2**63, False), (10**400, False)):
+        raw = json.dumps(facts | {field: {"eye": number} if field == "restarts" else number}).encode()
+        if is_right:
+            decode(model, raw)
+        else:
+            with pytest.raises(ValueError, match=field):
+                decode(model, raw)

@@ -22,6 +22,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.console.board.attempts import Attempts
+from agent.console.board.bodies import TOO_MANY, Bodies, Refusal, most_bytes
 from agent.console.board.sessions import Session, Sessions
 from agent.console.board.streams import Streams
 from agent.console.board.users import ROLES, Clock, Role, User, Users
@@ -33,7 +34,6 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 COOKIE = "diemcau-board"
 FREE = ("/static/", "/health", "/login")
 STREAMS = "/live"
-BODY_MAX_BYTES = 2 * 1024 * 1024  # a table of 3,400 sites has 200 kB
 READS = ("GET", "HEAD")
 NO_DATABASE = "không có cơ sở dữ liệu, thử lại sau một phút / the database is away: try again in a minute"
 
@@ -59,6 +59,12 @@ class Access:
     now: Clock = time.time
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     streams: Streams = field(default_factory=Streams)
+    bodies: Bodies = field(default_factory=Bodies)
+
+    @property
+    def cookie(self) -> str:
+        """What the session's cookie is called; under TLS browsers take no other server's for it."""
+        return f"__Host-{COOKIE}" if self.is_secure else COOKIE
 
     @property
     def users(self) -> Users:
@@ -79,7 +85,7 @@ class Access:
         """Who asks; None: nobody who is signed in. Raises sqlalchemy.exc.SQLAlchemyError."""
         if self.everybody is not None:
             return Session(self.everybody, self.csrf)
-        token = request.cookies.get(COOKIE)
+        token = request.cookies.get(self.cookie)
         return await run_in_threadpool(self.sessions.find, token, is_used) if token else None
 
     def is_ours(self, request: Request) -> bool:
@@ -123,31 +129,47 @@ class Gate:
             await _no(503, NO_DATABASE)(scope, receive, send)
 
     async def _let_through(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The path is the one that is routed by: ``request.url`` holds what somebody calls us in ``Host``, too.
         request = Request(scope, receive)
-        try:
-            answer = await self._judged(request)
-        except ClientDisconnect:
-            return
+        answer = await self._judged(request)
         if answer is not None:
             await answer(scope, receive, send)
-        elif request.url.path.startswith(STREAMS):
+        elif request.method not in READS:
+            await self._take(request, send)
+        elif scope["path"].startswith(STREAMS):
             await self._access.streams.run(self._app, scope, receive, send, lambda: self._is_still_in(request))
         else:
-            await self._app(scope, _replayed(request, receive), send)
+            await self._app(scope, receive, send)
 
     async def _judged(self, request: Request) -> Response | None:
-        """What to answer instead of the page; None: the page."""
-        is_post, is_free = request.method not in READS, _is_free(request.url.path)
-        if is_post and not self._access.is_ours(request):
+        """What to answer to who asks, before anything of a body is read; None: they may."""
+        if request.method not in READS and not self._access.is_ours(request):
             return _no(403, "biểu mẫu từ trang khác / a form from another page: open the board and try again")
         session = await self._access.session(request)
-        if session is None and not is_free:
+        if session is None and not _is_free(request.scope["path"]):
             return _to_sign_in(request)
         if session is not None:
             request.state.user, request.state.csrf = session.user, session.csrf
-        if is_post and not await _is_read(request):
-            return _no(413, "quá lớn / too large")
-        if is_post and session is not None and not is_free and not await _has(request, session.csrf):
+        return None
+
+    async def _take(self, request: Request, send: Send) -> None:
+        """What was posted."""
+        scope, bodies = request.scope, self._access.bodies
+        most = most_bytes(scope["path"], getattr(request.state, "user", None))
+        with bodies.place(most) as has_place:
+            try:
+                refusal = await bodies.read(request, most) if has_place else TOO_MANY
+            except ClientDisconnect:
+                return
+            answer = await self._refused(request, refusal)
+            app = self._app if answer is None else answer
+            await app(scope, _replayed(request, request.receive), send)
+
+    async def _refused(self, request: Request, refusal: Refusal | None) -> Response | None:
+        if refusal is not None:
+            return _no(*refusal)
+        csrf = getattr(request.state, "csrf", None)
+        if csrf is not None and not _is_free(request.scope["path"]) and not await _has(request, csrf):
             return _no(403, "trang đã cũ, tải lại rồi thử lại / this page is old: load it again, then try once more")
         return None
 
@@ -164,7 +186,8 @@ def needs(role: Role) -> Callable[[Endpoint], Endpoint]:
     def with_role(endpoint: Endpoint) -> Endpoint:
         @wraps(endpoint)
         async def checked(request: Request) -> Response:
-            if not request.state.user.may(role):
+            user = getattr(request.state, "user", None)  # nobody, where nobody had to sign in
+            if user is None or not user.may(role):
                 raise HTTPException(403)
             return await endpoint(request)
 
@@ -178,23 +201,14 @@ def _is_free(path: str) -> bool:
 
 
 def _to_sign_in(request: Request) -> Response:
-    if request.url.path.startswith(STREAMS):
+    path = request.scope["path"]
+    if path.startswith(STREAMS):
         return _no(401, "chưa đăng nhập / not signed in")
     if request.method not in READS:
         return RedirectResponse("/login", 303)
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = request.scope["query_string"].decode("latin-1")
+    here = path + (f"?{query}" if query else "")
     return RedirectResponse(f"/login?next={quote(here, safe='/')}", 303)
-
-
-async def _is_read(request: Request) -> bool:
-    """Read what was posted, to be read again by the page; False: it is too much."""
-    read = bytearray()
-    async for chunk in request.stream():
-        read += chunk
-        if len(read) > BODY_MAX_BYTES:
-            return False
-    request._body = bytes(read)  # what ``body`` would have kept, had it a limit
-    return True
 
 
 async def _has(request: Request, csrf: str) -> bool:

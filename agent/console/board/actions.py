@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,10 +17,12 @@ from starlette.routing import BaseRoute, Route
 from agent.console.board.access import needs
 from agent.console.board.acks import AckLog
 from agent.console.board.deeds import Deed, DeedLog
+from agent.console.board.last_told import loads
 from agent.console.board.live import Outcome
 from agent.console.board.parts import Parts
 from agent.console.board.render import page
-from agent.console.board.tile import Issue, Tile
+from agent.console.board.tile import Issue, Tile, Words
+from agent.console.trouble import gone
 from agent.core.contract import IDENTIFY_MAX_S, PEOPLE_MAX, IdentifyArgs, LoadArgs, Payload, PowerArgs, RecountArgs
 from agent.core.errors import LinkError
 
@@ -37,7 +40,7 @@ class Panel:
 
     tile: Tile
     issues: Sequence[tuple[Issue, str]]
-    loads: dict[str, str]
+    loads: dict[str, Words]
     is_locked: bool
     deeds: Sequence[Deed]
     said: Deed | None
@@ -50,7 +53,8 @@ async def panel(request: Request, parts: Parts, site: str) -> Panel | None:
     if tile is None or not request.state.user.may("operator"):
         return None
     view = parts.live.view(site)
-    power = view.power if view is not None else None
+    now = datetime.now(UTC)
+    is_locked = view is not None and view.power is not None and view.power.locked and gone(view, now) is None
     log, number = DeedLog(parts.engine), request.query_params.get("deed", "")
     try:
         deeds = await run_in_threadpool(log.last, site)
@@ -58,7 +62,7 @@ async def panel(request: Request, parts: Parts, site: str) -> Panel | None:
         deeds = []  # what the sites say is shown all the same
     said = next((deed for deed in deeds if str(deed.id) == number), None)
     issues = [(each, since_of(each)) for each in tile.issues if each.acknowledged is None]
-    return Panel(tile, issues, dict(power.loads) if power else {}, bool(power and power.locked), deeds, said)
+    return Panel(tile, issues, loads(view, now), is_locked, deeds, said)
 
 
 def routes(parts: Parts) -> Sequence[BaseRoute]:

@@ -157,7 +157,11 @@ class _Static(StaticFiles):
 
 
 class _Headers:
-    """Puts ``HEADERS`` on every answer. Pages hold what only this user may see: nobody else keeps a copy."""
+    """Puts ``HEADERS`` on every answer. Pages hold what only this user may see: nobody else keeps a copy.
+
+    Not among them: that browsers come by TLS only. It would hold for the host's other ports too, which are not ours;
+    where there is a proxy, that is for it to say.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -44,9 +44,9 @@ class Desk:
         """The site, where the broker has not."""
         return [self._site] if self._under_way else []
 
-    def learn(self) -> SiteConfig:
+    def learn(self, within_s: float = LEARN_S) -> SiteConfig:
         """Take in what the broker has stored, until none of that has come for a moment."""
-        end_s = time.monotonic() + LEARN_S
+        end_s = time.monotonic() + within_s
         until_s = end_s
         while (left_s := min(until_s, end_s) - time.monotonic()) > 0:
             if self.next(left_s) is not None and self._config.running is not None:

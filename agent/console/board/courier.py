@@ -18,6 +18,7 @@ from agent.core.errors import LinkError
 from agent.core.identity import BrokerSection
 
 AWAY_S = 10.0  # so long a letter waits for a broker that is away, or for its receipt
+STORED_AWAY_S = 30.0  # one that is to be stored: they come by the thousand, over a line that may be slow
 NOT_THERE = ("name", "port")  # how far one comes with a broker that is away
 
 

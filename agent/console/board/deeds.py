@@ -24,6 +24,13 @@ STATE: dict[str, Words] = {
     "failed": ("không làm được", "failed"),
     "forgotten": ("không rõ kết quả", "it is not known what came of it"),
 }
+CONFERENCE: dict[str, Words] = {
+    "summon": ("triệu tập", "summoned the sites"),
+    "roll-call": ("điểm danh", "roll-call"),
+    "end": ("kết thúc hội nghị", "ended the conference"),
+    "clear": ("huỷ hội nghị", "called the conference off"),
+    "again": ("gửi lại thông báo", "sent the summons again"),
+}
 LOAD = {True: ("bật", "on"), False: ("tắt", "off")}
 
 log = logging.getLogger("diemcau.board")
@@ -70,6 +77,8 @@ class Deed:
                 return f"nhận xử lý {key}", f"looks after {key}"
             case "drill":
                 return "gọi kiểm tra", "drill"
+            case "conference":
+                return CONFERENCE.get(str(args.get("what")), (plain(str(args.get("what"))), ""))
         return plain(self.action), ""
 
     @property
@@ -132,6 +141,12 @@ class DeedLog:
         if action is not None:
             asked = asked.where(ACTION.c.action == action)
         return self._found(asked)
+
+    def of_conference(self, id_: str, at_most: int = 10) -> list[Deed]:
+        """What was done with one conference, the newest first."""
+        mine = ACTION.c.args.startswith(f'{{"id": {json.dumps(id_)},', autoescape=True)
+        asked = select(ACTION).where(ACTION.c.action == "conference", mine)
+        return self._found(asked.order_by(ACTION.c.at_s.desc(), ACTION.c.id.desc()).limit(at_most))
 
     def _found(self, asked: Select[Any]) -> list[Deed]:
         with self._engine.connect() as db:

@@ -8,12 +8,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from agent.console.board.access import needs
 from agent.console.board.parts import Parts
 
 
 def routes(parts: Parts) -> Sequence[BaseRoute]:
     """``POST /demo/{site}/press``, with ``hold`` = 1 to hold the button. 404 for a site that has no button here."""
 
+    @needs("viewer")
     async def press(request: Request) -> Response:
         site = request.path_params["site"]
         button = parts.buttons.get(site)

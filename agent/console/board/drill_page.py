@@ -25,8 +25,9 @@ from agent.console.board.tile import Tile, Words
 from agent.console.board.users import Clock
 from agent.console.drill import ASK_AGAIN, LOOK_THERE
 from agent.console.roll_call import RollCall
-from agent.console.sites import Sites, plain
-from agent.console.words import PRESENCE, REASON
+from agent.console.sites import Sites
+from agent.console.trouble import unfit
+from agent.console.words import PRESENCE
 from agent.core.contract import Check
 
 WITHIN_S = 10
@@ -146,10 +147,9 @@ def _row(tile: Tile, row: roll_call.Row, is_over: bool) -> Row:
 
 
 def _words(check: Check) -> Words:
-    reason = check.reason or check.state
-    vietnamese, english = REASON.get(reason, (plain(reason), ""))
-    name, advice = plain(check.name), f" — {check.advice[:200]}" if check.advice else ""
-    return f"{name}: {vietnamese}", (english or vietnamese) + advice
+    found = unfit(check)
+    vietnamese, english = zip(found.sentences, found.advice, strict=True)
+    return " — ".join(filter(None, vietnamese)), " — ".join(filter(None, english))
 
 
 def _pair(sentence: str) -> Words:

@@ -26,6 +26,7 @@ from agent.core.config import Zones
 from agent.core.contract import compact
 
 ASK_WITHIN_S = 20
+LOOK_S = 1.0  # for what runs there; a page does not wait for longer, and says that it is not known yet
 KEPT = 100  # rooms whose last answer is remembered
 AWAY = ("mất kết nối với máy chủ", "the board has lost the broker: try again when it is back")
 CHANGED = (
@@ -151,7 +152,7 @@ class _Pages:
     async def _runs(self, site: str) -> Zones | None:
         if self._is_deaf():
             return None
-        known = await run_in_threadpool(self._pushes.look, site)
+        known = await run_in_threadpool(self._pushes.look, site, LOOK_S)
         return None if known.runs is None else known.runs.headcount
 
     def _is_deaf(self) -> bool:

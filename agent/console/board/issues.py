@@ -9,14 +9,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agent.console import config_words
+from agent.console.board.deaf import heard
 from agent.console.sites import FORGOTTEN, SiteView, plain
-from agent.console.trouble import WORST_FIRST, State, Trouble, Words, gone, lasting, likely, pair, uncounted, unfit
-from agent.console.what_to_do import CHECKS, CONFIG, NONSENSE, RECOUNT, SWITCH_ON
+from agent.console.trouble import (
+    ROOM,
+    WORST_FIRST,
+    State,
+    Trouble,
+    Words,
+    gone,
+    lasting,
+    likely,
+    pair,
+    uncounted,
+    unfit,
+)
+from agent.console.what_to_do import CHECKS, CONFIG, DOUBTED, MANY, NONSENSE, RECOUNT, SWITCH_ON
 from agent.console.words import REASON
 from agent.core.contract import Check
 
 ACKNOWLEDGED_FOR_S = 12 * 3600.0  # where nobody knows since when an issue is there
-ROOM = "room.power"
+FAR_OFF, FAR_OFF_LEAST = 0.2, 3  # as a share, and in people: from both on two numbers of the same do not agree
 # A config that somebody else's took the place of is no trouble of the site.
 OVERTAKEN = ("superseded", "withdrawn", "old_revision", "stale_base")
 
@@ -53,17 +66,18 @@ class Issue:
 Acks = Mapping[str, Acknowledged]  # by key
 
 
-def issues(view: SiteView, now: datetime, acks: Acks | None = None) -> tuple[Issue, ...]:
+def issues(view: SiteView, now: datetime, acks: Acks | None = None, deaf: Trouble | None = None) -> tuple[Issue, ...]:
     """All that is wrong, the worst first, what somebody looks after behind what nobody does.
 
     Args:
         view: What is known of the site.
         now: UTC.
         acks: Those of this site, by the issue's key.
+        deaf: Why we may not have heard it, see ``deafness``.
     """
     away = gone(view, now)
     found = [away] if away is not None else _of_one_that_is_there(view, now)
-    found += _nonsense(view, now)
+    found = [heard(each, deaf) for each in found] + _nonsense(view, now)
     made = [(each.rank, _issue(each, now, acks or {})) for each in found]
     made.sort(key=_order)
     return tuple(issue for _, issue in made)
@@ -80,7 +94,7 @@ def is_live(view: SiteView, now: datetime) -> bool:
 
 
 def _of_one_that_is_there(view: SiteView, now: datetime) -> list[Trouble]:
-    found = [*lasting(view, now), *_room(view, now), *_checks(view), *_config(view)]
+    found = [*lasting(view, now), *_room(view, now), *_checks(view), *_config(view), *_doubts(view, now)]
     return found + _counting(view, now, {each.reason for each in found})
 
 
@@ -146,6 +160,30 @@ def _counting(view: SiteView, now: datetime, said: set[str | None]) -> list[Trou
     untold = Trouble(5, ("chưa báo số người", "it has told no number"), "", "count")
     found = (None if count is None else uncounted(count)) or untold
     return [] if found.reason in said - {None} else [replace(found, advice=RECOUNT)]
+
+
+def _doubts(view: SiteView, now: datetime) -> list[Trouble]:
+    """A number that can hardly be right, or is not that of the conference's people; it is shown all the same."""
+    count, told = view.headcount, view.conference
+    if count is None or told is None or not is_live(view, now):
+        return []
+    made, human = [], count.human
+    if count.value is not None and told.summoned and count.value > told.summoned + _far(told.summoned):
+        words = ("đông hơn triệu tập", "more than were summoned")
+        made.append(Trouble(7, words, "", "count:many", advice=MANY, is_minor=True))
+    if human is None or human.value is None or human.at < told.starts_at:
+        return made
+    if abs(human.value - human.people) > _far(human.people):
+        words = ("người đếm và máy lệch nhau", "a person counted otherwise than the machine")
+        detail = f" ({human.people} / {human.value})"
+        made.append(
+            Trouble(7, words, "", "count:doubted", detail=detail, advice=DOUBTED, since=human.at, is_minor=True)
+        )
+    return made
+
+
+def _far(people: int) -> float:
+    return max(FAR_OFF * people, FAR_OFF_LEAST)
 
 
 def _config(view: SiteView) -> list[Trouble]:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent.console.ask import EXPIRY_S
 from agent.console.board.asked import Asked, Question
 from agent.console.board.asked import Outcome as Outcome
-from agent.console.board.courier import AWAY_S, Arrival, Courier, Letter, Receipt, Up
+from agent.console.board.courier import AWAY_S, STORED_AWAY_S, Arrival, Courier, Letter, Receipt, Up
 from agent.console.board.fold import Fold
 from agent.console.board.pace import Pace
 from agent.console.board.tile import Acknowledged, Tile
@@ -177,7 +177,7 @@ class Live:
     def publish(self, site: str, name: str, payload: Payload | None, retain: bool) -> "Future[int]":
         """Say something to a site (None: take back what is stored); the broker's reason code, from 0x80 on a refusal.
 
-        A broker that is away: TimeoutError after ten seconds. Raises ValueError: no site has such an id.
+        A broker that is away: TimeoutError after half a minute. Raises ValueError: no site has such an id.
         """
         return self.say(site, name, b"" if payload is None else encode(payload), retain)
 
@@ -235,6 +235,7 @@ class Live:
                 self._courier.received(event)
             case Up():
                 self._pace.connected(time.monotonic())
+                self._fold.connected()
                 self._trouble = ""
                 self._courier.up()
             case _:
@@ -255,6 +256,9 @@ class Live:
     def _tick(self, now_s: float) -> None:
         self._courier.tick(now_s)
         self._asked.tick(now_s)
+        self._fold.hears(self._courier.is_connected, datetime.now(UTC))
+        if self._pace.has_learned(now_s) and self._courier.is_connected:
+            self._fold.learned()
         self._fold.look(TICK_S / LOOK_EVERY_S)
         self._pace.looked()
         trouble = str(self._courier.trouble() or self._trouble)
@@ -292,7 +296,7 @@ def _command(action: str, args: dict[str, Any], by: str) -> CommandMessage:
 
 
 def _letter(full_topic: str, raw: bytes, retain: bool, expiry_s: int | None = None) -> Letter:
-    wait_s = AWAY_S if expiry_s is None else min(AWAY_S, expiry_s)
+    wait_s = STORED_AWAY_S if expiry_s is None else min(AWAY_S, expiry_s)
     return Letter(full_topic, raw, retain, time.monotonic() + wait_s, expiry_s)
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from agent.console.board.access import COOKIE, Access
+from agent.console.board.access import Access
 from agent.console.board.parts import Parts
 from agent.console.board.render import page
 from agent.console.board.users import NAME_MAX, PASSWORD_MAX, User
@@ -64,7 +64,7 @@ class Door:
         return await self._let_in(request, user, next_)
 
     async def _let_in(self, request: Request, user: User, next_: str) -> Response:
-        before = request.cookies.get(COOKIE)
+        before = request.cookies.get(self._access.cookie)
         if before:
             await run_in_threadpool(self._access.sessions.end, before)
         token = await run_in_threadpool(self._access.sessions.begin, user)
@@ -72,18 +72,23 @@ class Door:
         answer = RedirectResponse(next_, 303)
         # Lax: who comes by a link in a mail is signed in all the same; forms from elsewhere are refused by `Gate`.
         answer.set_cookie(
-            COOKIE, token, max_age=COOKIE_LASTS_S, httponly=True, samesite="lax", secure=self._access.is_secure
+            self._access.cookie,
+            token,
+            max_age=COOKIE_LASTS_S,
+            httponly=True,
+            samesite="lax",
+            secure=self._access.is_secure,
         )
         return answer
 
     async def sign_out(self, request: Request) -> Response:
         """POST."""
-        token = request.cookies.get(COOKIE)
+        token = request.cookies.get(self._access.cookie)
         if token:
             await run_in_threadpool(self._access.sessions.end, token)
         log.info("board: %s signed out", request.state.user.name)
         answer = RedirectResponse("/login", 303)
-        answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=self._access.is_secure)
+        answer.delete_cookie(self._access.cookie, httponly=True, samesite="lax", secure=self._access.is_secure)
         return answer
 
     async def _checked(self, name: str, secret: str) -> User | None:

@@ -15,7 +15,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._news_s: float | None = None  # since when something waits to be shown
-        self._looked = False
+        self._looked = self._learns = False
         self._shown_s = self._up_s = self._stored_s = -LEARN_WITHIN_S
 
     @property
@@ -32,6 +32,14 @@ class Pace:
     def connected(self, now_s: float) -> None:
         """The broker begins to tell what it has stored."""
         self._up_s = self._stored_s = now_s
+        self._learns = True
+
+    def has_learned(self, now_s: float) -> bool:
+        """True once for each connection: what the broker had stored has come."""
+        if not self._learns or self._is_learning(now_s):
+            return False
+        self._learns = False
+        return True
 
     def looked(self) -> None:
         """Nothing has come, but something may have changed with time alone."""

@@ -5,11 +5,13 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from agent.console.board.connections import MOST_OF_ONE, Listening
 from agent.core.errors import BilingualError
 from agent.core.identity import is_loopback
 
 HERE = ("localhost", "127.0.0.1", "::1", "[::1]")
 PORT = 8080
+BACKLOG = 100
 
 
 class BoardError(BilingualError):
@@ -49,11 +51,21 @@ class Place:
             raise _wrong("certificate and key belong together: give both or neither", "cần cả chứng chỉ và khoá")
         if not is_loopback(self.host) and not self.is_secure:
             raise _wrong(
-                f"listening on {self.host} needs TLS: give --certificate and --key, or --behind-proxy",
-                f"nghe ở {self.host} phải có TLS (--certificate và --key) hoặc --behind-proxy",
+                f"listening on {self.host} needs TLS: give --certificate and --key; a proxy stands on this machine",
+                f"nghe ở {self.host} phải có TLS (--certificate và --key); proxy thì đặt trên máy này",
+            )
+        if self.is_behind_proxy and not self.certificate and not is_loopback(self.host):
+            raise _wrong(
+                f"--behind-proxy without a certificate has to listen on this machine alone, not on {self.host}",
+                f"--behind-proxy không có chứng chỉ thì chỉ nghe trên máy này, không nghe ở {self.host}",
             )
         if self.is_behind_proxy and not self.names:
             raise _wrong("--behind-proxy needs --name, what browsers call the proxy", "--behind-proxy cần có --name")
+
+    @property
+    def most_of_one(self) -> int | None:
+        """Connections from one address; None: a proxy's, or this machine's, are everybody's."""
+        return None if self.is_behind_proxy or is_loopback(self.host) else MOST_OF_ONE
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -84,18 +96,18 @@ def _wrong(sentence: str, vietnamese: str) -> BoardError:
     return BoardError(sentence, vietnamese, is_wrong_use=True)
 
 
-def bound(place: Place) -> socket.socket:
+def bound(place: Place) -> Listening:
     """A socket that listens there. Raises BoardError."""
     try:
         found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, _, _, address = found[0]
-        made = socket.socket(family, kind)
+        made = Listening(family, kind)
     except OSError as error:
         raise BoardError(f"{place.host} is no address of this machine", f"không có địa chỉ {place.host}") from error
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
-        made.listen(100)  # taken from now on: a second board hears of it before it has begun anything
+        made.listen(BACKLOG)  # taken from now on: a second board hears of it before it has begun anything
     except OSError as error:
         made.close()
         where = f"{place.host}:{place.port}"

@@ -1,7 +1,7 @@
 """Jinja's environment for the board and the report: everything that is put into a page is escaped."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,19 @@ def percent(share: float) -> str:
 
 def clock(moment: datetime, form: str = "%H:%M") -> str:
     """A time by this machine's time zone, which is the centre's."""
-    return moment.astimezone().strftime(form)
+    return _in(None, moment).strftime(form)
 
 
 def iso(moment: datetime) -> str:
     """For ``<time datetime>``; the browser makes an age of it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _in(UTC, moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _in(zone: tzinfo | None, moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(zone)
+    except (OverflowError, ValueError):  # a site may say the last second of the year 9999
+        return moment
 
 
 @cache

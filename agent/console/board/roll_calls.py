@@ -1,6 +1,10 @@
 """Who was there at each roll-call, by the rows that the sites sent: the same rule as the report's."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,9 +15,15 @@ from agent.console.report.attendance import GRACE_S, at
 from agent.console.report.pieces import LONGEST_S, Window, pieces
 
 SHOWN_MAX = 12
+OPEN_EVERY_S = 2.0  # the database is asked at most so often, however many pages are open
+CLOSED_EVERY_S = 300.0  # a site that was away sends its rows hours later
+KEPT_MAX = 8 * SHOWN_MAX
 AT_ONCE = 500  # sites in one question
 # A row is on its way for a window's time and a little more; after that nobody waits for it.
 COMES_WITHIN_S = GRACE_S + 60.0
+
+Summoned = Mapping[str, int | None]
+Ends = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +51,57 @@ class RollCall:
         return sum(self.summoned.get(site) or 0 for site in self.present)
 
     @property
+    def present_summoned(self) -> int:
+        """Present at those of the known sites that have a number of summoned people: what the rate is of."""
+        return sum(people for site, people in self.present.items() if self.summoned.get(site))
+
+    @property
     def rate(self) -> float | None:
-        """Present of summoned, over the sites that are known; None: nobody knows."""
-        return self.total / self.summoned_known if self.summoned_known else None
+        """Present of summoned, over the sites where both are known; None: nobody knows."""
+        return self.present_summoned / self.summoned_known if self.summoned_known else None
 
 
-def roll_calls(
-    engine: Engine, moments_s: Iterable[float], summoned: Mapping[str, int | None], now_s: float
-) -> list[RollCall]:
-    """Those that have been, the newest first, so many as a page has room for. Raises sqlalchemy.exc.SQLAlchemyError."""
-    been = sorted((each for each in moments_s if each <= now_s), reverse=True)
-    sites = sorted(summoned)
-    return [
-        RollCall(each, _present(engine, sites, each), summoned, now_s < each + COMES_WITHIN_S)
-        for each in been[:SHOWN_MAX]
-    ]
+class RollCalls:
+    """Those of the conferences that somebody looks at, asked again only as often as they may change. Thread: any."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._asking = threading.Lock()
+        self._known: OrderedDict[tuple[str, float], tuple[float, Summoned, Ends, RollCall]] = OrderedDict()
+
+    def of(self, id_: str, moments_s: Iterable[float], summoned: Summoned, ends: Ends, now_s: float) -> list[RollCall]:
+        """Those that have been, the newest first, so many as a page has room for.
+
+        Args:
+            id_: The conference.
+            moments_s: Seconds since 1970, as ``now_s``.
+            summoned: How many, by site.
+            ends: When the conference is over for each site: what was counted later is not of it.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: The database is away.
+        """
+        been = sorted((each for each in moments_s if each <= now_s), reverse=True)[:SHOWN_MAX]
+        with self._asking:
+            return [self._one((id_, each), summoned, ends, now_s) for each in been]
+
+    def _one(self, key: tuple[str, float], summoned: Summoned, ends: Ends, now_s: float) -> RollCall:
+        known, at_s = self._known.get(key), key[1]
+        if known is not None and known[1:3] == (summoned, ends):
+            asked_s, call = known[0], known[3]
+            if time.monotonic() - asked_s < (OPEN_EVERY_S if call.is_open else CLOSED_EVERY_S):
+                return call
+        is_open = now_s < at_s + COMES_WITHIN_S
+        call = RollCall(at_s, _present(self._engine, summoned, ends, at_s), summoned, is_open)
+        self._known[key] = time.monotonic(), summoned, ends, call
+        self._known.move_to_end(key)
+        while len(self._known) > KEPT_MAX:
+            self._known.popitem(last=False)
+        return call
 
 
-def _present(engine: Engine, sites: Sequence[str], at_s: float) -> dict[str, int]:
+def _present(engine: Engine, summoned: Summoned, ends: Ends, at_s: float) -> dict[str, int]:
+    sites = sorted(site for site in summoned if at_s < ends.get(site, math.inf))
     windows: dict[str, list[Window]] = {}
     c, until_s = ROW.c, at_s + GRACE_S
     near = c.at_s.between(at_s, until_s + LONGEST_S)  # a window is dated when it ends; there is an index
@@ -70,5 +113,7 @@ def _present(engine: Engine, sites: Sequence[str], at_s: float) -> dict[str, int
             for site, from_s, to_s, value, people_minutes, unknown_s in db.execute(some):
                 window = Window(from_s, to_s, value, people_minutes, unknown_s)
                 windows.setdefault(site, []).append(window)
-    seen = {site: at(pieces(those, at_s, until_s), at_s) for site, those in windows.items()}
+    seen = {
+        site: at(pieces(those, at_s, min(until_s, ends.get(site, until_s))), at_s) for site, those in windows.items()
+    }
     return {site: each.people for site, each in seen.items() if each is not None}

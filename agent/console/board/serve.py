@@ -1,10 +1,11 @@
 """The board as a server: what it is made of, how it begins and how it ends."""
 
 import ipaddress
+import logging
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import uvicorn
 from sqlalchemy import Engine
@@ -12,14 +13,17 @@ from sqlalchemy import Engine
 from agent.console.board.access import Access, User
 from agent.console.board.acks import AckLog, AckReader
 from agent.console.board.app import create_app
+from agent.console.board.connections import MOST, Crowd, Listening, protocol
 from agent.console.board.live import Live
 from agent.console.board.parts import Button, Parts
-from agent.console.board.place import BoardError, Place, bound, check_certificate
+from agent.console.board.place import BACKLOG, BoardError, Place, bound, check_certificate
 from agent.core.identity import is_loopback
 
 OPEN_WITHIN_S = 15.0
-CONNECTIONS_MAX = 500  # a process has 1,024 files as a rule, and the database and the broker want theirs
+ASKED_MAX = MOST + 100  # at once; each of the connections asks one thing, and some have gone meanwhile
+LOUD = ("python_multipart.multipart", "uvicorn.error")  # warn of each request that is none, and anybody may send those
 ANYWHERE_HERE = Place(port=0)
+SPARING_S = 60.0
 END_WITHIN_S = 1.0  # for what is being answered; streams end at once
 
 
@@ -46,8 +50,9 @@ class Board:
         self.access = Access(engine, everybody, place.is_secure, place.names)
         self._acks = AckReader(AckLog(engine), live.acknowledged)
         self.parts = Parts(live, engine, self.access, buttons or {})
+        self.crowd = Crowd(most_of_one=place.most_of_one)
         self._ended = threading.Event()
-        self._socket: socket.socket | None = None
+        self._socket: Listening | None = None
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -69,12 +74,15 @@ class Board:
         self._place.check()
         check_certificate(self._place)
         self._socket = bound(self._place)
+        self._socket.crowd = self.crowd
         try:
             self._live.start()
         except BaseException:
             self._socket.close()
             raise
         self._acks.start()
+        for name in LOUD:
+            logging.getLogger(name).addFilter(SPARING)
         self._server = _Server(self._config(), self.access)
         self._thread = threading.Thread(target=self._serve, name="board", daemon=True)
         self._thread.start()
@@ -123,7 +131,7 @@ class Board:
         place = self._place
         return uvicorn.Config(
             create_app(self.parts, allowed_hosts=place.hosts),
-            http="h11",
+            http=protocol(self.crowd),
             ws="none",
             loop="asyncio",
             log_config=None,
@@ -134,9 +142,32 @@ class Board:
             forwarded_allow_ips=["127.0.0.1", "::1"],
             ssl_certfile=place.certificate or None,
             ssl_keyfile=place.key or None,
-            limit_concurrency=CONNECTIONS_MAX,
+            limit_concurrency=ASKED_MAX,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=int(END_WITHIN_S),
         )
+
+
+class _Sparing(logging.Filter):
+    """Lets each warning through once a minute. Thread: any."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._said_s: dict[tuple[str, int], float] = {}  # by where it is said
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is said."""
+        if record.levelno != logging.WARNING:
+            return True
+        now_s, said = self._now(), (record.name, record.lineno)
+        if now_s - self._said_s.get(said, -SPARING_S) < SPARING_S:
+            return False
+        self._said_s[said] = now_s
+        return True
+
+
+SPARING = _Sparing()
 
 
 class _Server(uvicorn.Server):

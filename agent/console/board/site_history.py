@@ -9,38 +9,25 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from agent.console.board.charts import Span
+from agent.console.board.event_words import KIND, described
 from agent.console.board.tile import Words
 from agent.console.recorder_tables import ROW
-from agent.console.words import EVENT
 
 NEWEST = 50
 WINDOWS_MAX = 5000  # three days of minutes
 
-KIND: dict[str, Words] = {
-    **EVENT,
-    "power.changed": ("nguồn của phòng", "the room's power"),
-    "button.pressed": ("nhấn nút", "the button was pressed"),
-    "button.refused": ("nút không có tác dụng", "the button was refused"),
-    "device.lost": ("mất thiết bị", "a device went"),
-    "device.found": ("thấy lại thiết bị", "a device came"),
-    "config.applied": ("đã nhận cấu hình mới", "a new config runs"),
-    "config.rejected": ("từ chối cấu hình", "a config was rejected"),
-    "config.rolled_back": ("quay lại cấu hình cũ", "went back to the old config"),
-    "recount": ("người đếm lại", "counted by a person"),
-    "check.changed": ("kiểm tra đổi kết quả", "a check has changed"),
-    "eye.ended": ("bộ đếm bị dừng", "counting stopped"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event. ``detail`` is what the site said beside it, in one line; ``severity`` info, warning or fault."""
+    """An event. ``detail`` is what the site said beside it, a line for each language; ``severity`` info, warning or
+    fault.
+    """
 
     at: datetime
     words: Words
     severity: str
     by: str
-    detail: str
+    detail: Words
 
 
 def events(engine: Engine, site: str) -> Sequence[Happened]:
@@ -57,9 +44,9 @@ def events(engine: Engine, site: str) -> Sequence[Happened]:
 
 def _happened(at_s: float, kind: str, severity: str, payload: str) -> Happened:
     said = _document(payload)
-    line = ", ".join(f"{name}: {_short(value)}" for name, value in _document(said.get("detail")).items())
+    detail = described(kind, _document(said.get("detail")))
     words = KIND.get(kind, (kind, ""))
-    return Happened(datetime.fromtimestamp(at_s, UTC), words, severity, _short(said.get("by") or ""), line)
+    return Happened(datetime.fromtimestamp(at_s, UTC), words, severity, _short(said.get("by") or ""), detail)
 
 
 def _document(said: object) -> dict[str, Any]:

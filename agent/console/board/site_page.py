@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,11 +16,15 @@ from starlette.routing import BaseRoute, Route
 from agent.console import words
 from agent.console.board.actions import panel
 from agent.console.board.charts import curve, spark
-from agent.console.board.feed import Feed
+from agent.console.board.deeds import DeedLog
+from agent.console.board.feed import NUMBER, Feed
+from agent.console.board.last_told import last_told, loads
 from agent.console.board.parts import Parts
-from agent.console.board.render import PAGES, page
+from agent.console.board.render import PAGES, both, page, shown
 from agent.console.board.shown import SHAPE, STATE, Shown
 from agent.console.board.site_history import events, spans
+from agent.console.trouble import gone
+from agent.console.what_to_do import IN_BOTH
 from agent.core.contract import Conference
 
 READ_EVERY_S = 5.0  # from the database, for each open page
@@ -43,7 +47,6 @@ CHECK = {
     "unknown": ("chưa rõ", "unknown"),
 }
 CHECK_STATE = {"ok": "ready", "warning": "warning", "failed": "fault", "unknown": "unknown"}
-LOAD = {"on": ("bật", "on"), "off": ("tắt", "off"), "unknown": ("chưa rõ", "unknown")}
 BY = {
     "button": ("nút bấm", "the button"),
     "command": ("lệnh từ trung tâm", "a command"),
@@ -69,11 +72,11 @@ VOCABULARY: Mapping[str, Any] = {
     "group_words": GROUP,
     "check_words": CHECK,
     "check_state": CHECK_STATE,
-    "load_words": LOAD,
     "by_words": BY,
     "config_words": CONFIG,
     "severity_words": SEVERITY,
     "severity_state": SEVERITY_STATE,
+    "advice": lambda sentence: IN_BOTH.get(sentence, (shown(sentence, 400), "")),
 }
 
 
@@ -105,8 +108,19 @@ class Pages:
     def panels(self, shown: Shown, site: str) -> dict[str, str]:
         """From what was heard."""
         tile = shown.picture.tiles[site]
-        values = {"tile": tile, "view": self.parts.live.view(site), "spark": spark(tile.trend, tile.summoned)}
-        return {f"p-{each}": _render(each, values) for each in PANELS}
+        view, now = self.parts.live.view(site), datetime.now(UTC)
+        away = None if view is None else gone(view, now)
+        known = loads(view, now)
+        values = {
+            "tile": tile,
+            "view": view,
+            "spark": spark(tile.trend, tile.summoned),
+            "loads": known,
+            "away": away,
+            "as_told": last_told if away else lambda words: words,
+        }
+        cells = {f"p-load-{number}": both(*words) for number, words in enumerate(known.values(), 1)}
+        return {**{f"p-{each}": _render(each, values) for each in PANELS}, **cells}
 
     async def history(self, shown: Shown, site: str) -> dict[str, str]:
         """From the database."""
@@ -126,16 +140,31 @@ class Pages:
             "p-events": _render("events", {"events": happened}),
         }
 
+    def outcome(self, site: str, number: str) -> dict[str, str]:
+        """What came of a deed; nothing as long as it is under way. Thread: not the event loop's."""
+        try:
+            deed = DeedLog(self.parts.engine).find(int(number)) if NUMBER.fullmatch(number) else None
+        except SQLAlchemyError:
+            deed = None
+        if deed is None or deed.site != site or deed.state == "asked":
+            return {}
+        return {"p-deed": _render("deed", {"deed": deed})}
+
     async def live(self, request: Request) -> Response:
-        """The stream of one page; what the database has is read again every few seconds."""
+        """The stream of one page; what the database has is read again every few seconds, and what came of something
+        that somebody did from here until that is known.
+        """
         site, read_s = request.path_params["site"], time.monotonic()
+        open_deed = request.query_params.get("deed", "") if request.state.user.may("operator") else ""
 
         async def news(shown: Shown, since: int) -> Mapping[str, Any]:
-            nonlocal read_s
+            nonlocal read_s, open_deed
+            said = await run_in_threadpool(self.outcome, site, open_deed) if open_deed else {}
+            open_deed = "" if said else open_deed
             is_heard = max(shown.heard.get(site, 0), shown.cells[site].number if site in shown.cells else 0) > since
             if not is_heard or site not in shown.picture.tiles:
-                return {"panels": {}}
-            panels = self.panels(shown, site)
+                return {"panels": said}
+            panels = said | self.panels(shown, site)
             if time.monotonic() - read_s > READ_EVERY_S:
                 panels |= await self.history(shown, site)
                 read_s = time.monotonic()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOK_EVERY_S = 60.0
+LOOK_EVERY_S = 5.0  # whoever was removed, or has signed out elsewhere, sees nothing new after that
 
 IsIn = Callable[[], Awaitable[bool]]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agent.console import config_plan
-from agent.console.board.config_desk import Desk
+from agent.console.board.config_desk import LEARN_S, Desk
 from agent.console.board.live import Live
 from agent.console.config_plan import Order, Plan, Terms
 from agent.console.config_push import Push
@@ -68,11 +68,11 @@ class Pushes:
         self._lock = threading.Lock()
         self._all: dict[str, _Running] = {}
 
-    def look(self, site: str) -> SiteConfig:
-        """What is known of a site's configs. Takes a second; some more where it has never said what runs."""
+    def look(self, site: str, within_s: float = LEARN_S) -> SiteConfig:
+        """What is known of a site's configs. Takes a moment, and ``within_s`` where it has never said what runs."""
         desk = Desk(self._live, site)
         try:
-            return desk.learn()
+            return desk.learn(within_s)
         finally:
             desk.close()
 

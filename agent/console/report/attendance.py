@@ -8,21 +8,21 @@ conference is known, nobody says how many were present: it is unknown.
 It is a count of heads, not of persons: who goes out while another comes in is not seen.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.console.recorder_conferences import Presence, Summons
+from agent.console.report import unseen
+from agent.console.report.course import arrivals, curve
 from agent.console.report.pieces import Piece, Window, gaps, pieces
-from agent.console.report.told import Event, Stretch, absences, explained, joined, without_power
+from agent.console.report.told import Blind, Event, Stretch, absences, explained, without_power
+from agent.core.contract import PEOPLE_MAX
 
 KNOWN_SHARE_MIN = 0.5  # of the conference's time, for a number to be given
 PRESENT_SHARE = 0.5  # of the known time, for somebody to count as present
 GRACE_S = 300.0  # a moment at which nothing was known: what was counted so much later (at the end: earlier)
 LEAD_S = 1800.0  # people come before it starts: when they came is looked for from here on
 MINUTE_S = 60.0
-ARRIVALS = (0.25, 0.5, 0.9)  # of the peak
-STRETCH_LEAST_S = 60.0
 NEARLY = 1 - 1e-9  # sums of seconds are a little off
 
 
@@ -65,8 +65,12 @@ class Attendance:
         roll_calls: The moments and what was counted then.
         arrivals: When the count first reached that share of the peak; it may be before the start.
         curve: A value for each step of time (a minute as a rule) from the start, None: not known then.
+        before: The same for the ``LEAD_S`` before the start.
         unknown: Seconds without a count, by reason.
         stretches: Those of ``unknown`` that lasted for a minute or more.
+        blind: When the picture showed nothing; these are not among ``stretches``.
+        awaits_rows: It is over, and the last rows are not there although the site counted or was cut off then.
+        recounts: Within the conference; before it the room may have had another one.
         rows: How many windows lie within the conference.
     """
 
@@ -81,9 +85,12 @@ class Attendance:
     mean: float | None = None
     arrivals: Mapping[float, float] = field(default_factory=dict)
     curve: tuple[int | None, ...] = ()
+    before: tuple[int | None, ...] = ()
     known_s: float = 0.0
     unknown: Mapping[str, float] = field(default_factory=dict)
     stretches: tuple[Stretch, ...] = ()
+    blind: tuple[Blind, ...] = ()
+    awaits_rows: bool = False
     recounts: tuple[Recounted, ...] = ()
     rows: int = 0
 
@@ -123,7 +130,9 @@ def attendance(summons: Summons, facts: Facts, now_s: float, every_s: float = MI
     around = pieces(facts.windows, from_s - LEAD_S, until_s)
     counted = pieces(facts.windows, from_s, until_s)
     lasts_s, known_s = until_s - from_s, sum(piece.known_s for piece in counted)
-    unknown, stretches = _unknown(counted, facts, from_s, until_s)
+    empty = explained(
+        gaps(counted, from_s, until_s), absences(facts.presence, until_s), without_power(facts.events, until_s)
+    )
     peak = _peak(counted)
     return Attendance(
         summons,
@@ -135,12 +144,15 @@ def attendance(summons: Summons, facts: Facts, now_s: float, every_s: float = MI
         peak=peak,
         roll_calls=tuple((call_s, at(around, call_s)) for call_s in summons.roll_calls),
         mean=sum(piece.people_minutes for piece in counted) * 60 / known_s if known_s > 0 else None,
-        arrivals={} if peak is None else _arrivals(around, peak.people),
+        arrivals=arrivals(((each.from_s, each.value) for each in around), 0 if peak is None else peak.people, from_s),
         curve=curve(counted, from_s, until_s, every_s),
+        before=curve(around, from_s - LEAD_S, from_s, every_s),
         known_s=known_s,
-        unknown=unknown,
-        stretches=stretches,
-        recounts=recounts(facts.events, from_s - LEAD_S, until_s),
+        unknown=unseen.unknown(counted, empty),
+        stretches=unseen.stretches(counted, empty),
+        blind=unseen.blind(counted),
+        awaits_rows=now_s >= over_s and bool(facts.presence) and unseen.is_late(empty, until_s),
+        recounts=recounts(facts.events, from_s, until_s),
         rows=len(counted),
     )
 
@@ -153,29 +165,27 @@ def at(counted: Sequence[Piece], moment_s: float) -> Seen | None:
     return None
 
 
-def curve(counted: Sequence[Piece], from_s: float, until_s: float, every_s: float) -> tuple[int | None, ...]:
-    """What the count was in the middle of each step."""
-    begins, found = [piece.from_s for piece in counted], list[int | None]()
-    for number in range(round((until_s - from_s) // every_s)):
-        middle_s = from_s + (number + 0.5) * every_s
-        index = bisect_right(begins, middle_s) - 1
-        is_in = index >= 0 and middle_s < counted[index].to_s
-        found.append(counted[index].value if is_in else None)
-    return tuple(found)
-
-
 def recounts(events: Iterable[Event], from_s: float, to_s: float) -> tuple[Recounted, ...]:
     """What people counted within [from_s, to_s); one that took the one before it back stands in its place."""
     found: list[Recounted] = []
     for each in events:
         people, value, error = (each.detail.get(name) for name in ("people", "value", "error"))
-        if each.kind != "recount" or not from_s <= each.at_s < to_s or not isinstance(people, int):
+        if (
+            each.kind != "recount"
+            or not from_s <= each.at_s < to_s
+            or not (isinstance(people, int) and _is_number(people))
+        ):
             continue
         if each.detail.get("replaced") is not None and found:
             found.pop()
-        is_known = isinstance(value, int) and isinstance(error, int | float)
+        is_known = isinstance(value, int) and _is_number(value) and _is_number(error)
         found.append(Recounted(each.at_s, each.by, people, *((value, float(error)) if is_known else (None, None))))  # type: ignore[arg-type]
     return tuple(found)
+
+
+def _is_number(said: object) -> bool:
+    """One that can be reckoned with: a whole number may have 400 digits."""
+    return isinstance(said, int | float) and abs(said) <= PEOPLE_MAX
 
 
 def _present(counted: Sequence[Piece]) -> int | None:
@@ -204,33 +214,3 @@ def _peak(counted: Sequence[Piece]) -> Seen | None:
         (piece for piece in counted if piece.value is not None), key=lambda piece: piece.value or 0, default=None
     )
     return None if highest is None else Seen(highest.value or 0, highest.from_s)
-
-
-def _arrivals(around: Sequence[Piece], peak: int) -> dict[float, float]:
-    found: dict[float, float] = {}
-    for piece in around:
-        for share in ARRIVALS:
-            if piece.value is not None and share not in found and piece.value >= share * peak:
-                found[share] = piece.from_s
-        if len(found) == len(ARRIVALS):
-            break
-    return found
-
-
-def _unknown(
-    counted: Sequence[Piece], facts: Facts, from_s: float, until_s: float
-) -> tuple[dict[str, float], tuple[Stretch, ...]]:
-    """Seconds without a count by reason, and when."""
-    absent, unpowered = absences(facts.presence, until_s), without_power(facts.events, until_s)
-    empty = explained(gaps(counted, from_s, until_s), absent, unpowered)
-    found: dict[str, float] = {}
-    for each in empty:
-        found[each.reason] = found.get(each.reason, 0.0) + each.to_s - each.from_s
-    blind = list[Stretch]()
-    for piece in counted:
-        for reason, took_s in piece.unknown.items():
-            found[reason] = found.get(reason, 0.0) + took_s
-        if piece.value is None:
-            blind.append(Stretch(piece.from_s, piece.to_s, max(piece.unknown, key=lambda each: piece.unknown[each])))
-    long = (each for each in joined([*empty, *blind], 1.0) if each.to_s - each.from_s >= STRETCH_LEAST_S)
-    return dict(sorted(found.items())), tuple(long)

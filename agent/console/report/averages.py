@@ -4,10 +4,12 @@ Sites whose number is not known are left out, and the bounds say how far that ca
 all who were summoned were.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.console.report.attendance import Attendance
+
+Curve = tuple[Attendance, float, Sequence[int | None]]  # with the time of its first step
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +100,27 @@ class Totals:
 
 def totals(sites: Sequence[Attendance], steps: int, from_s: float, every_s: float) -> Totals:
     """Over the sites that take part, from ``from_s``."""
+    curves = ((each, each.summons.starts_at_s, each.curve) for each in sites)
+    return _summed(curves, steps, from_s, every_s)
+
+
+def totals_before(sites: Sequence[Attendance], steps: int, from_s: float, every_s: float) -> Totals:
+    """The same of the steps just before ``from_s``."""
+    curves = ((each, each.summons.starts_at_s - every_s * len(each.before), each.before) for each in sites)
+    return _summed(curves, steps, from_s - every_s * steps, every_s)
+
+
+def _summed(curves: Iterable[Curve], steps: int, from_s: float, every_s: float) -> Totals:
     present, unknown, summoned = [0] * steps, [0] * steps, [0] * steps
-    for each in sites:
-        first = round((each.summons.starts_at_s - from_s) / every_s)
-        for step, value in zip(range(first, steps), each.curve, strict=False):
+    for each, begins_s, curve in curves:
+        first = round((begins_s - from_s) / every_s)
+        for step, value in zip(range(first, steps), curve, strict=False):
             if value is None:
                 unknown[step] += 1
                 summoned[step] += each.summons.summoned or 0
             else:
                 present[step] += value
     return Totals(tuple(present), tuple(unknown), tuple(summoned))
-
-
-def first_reached(curve: Sequence[int], shares: Iterable[float], when: Callable[[int], float]) -> dict[float, float]:
-    """When a curve first reached each share of its highest value; empty where it is flat at nothing."""
-    peak = max(curve, default=0)
-    if peak == 0:
-        return {}
-    return {share: when(next(at for at, value in enumerate(curve) if value >= share * peak)) for share in shares}
 
 
 def _mean(total: float, capped: float, over_known: float, over_all: float) -> Mean:

@@ -6,6 +6,7 @@ has all Vietnamese letters. The same document gives the same bytes.
 
 import io
 import math
+import textwrap
 from functools import cache
 from typing import Any
 
@@ -22,7 +23,9 @@ from agent.console.report.svg import ticks
 WIDTH_IN, DPI = 10.0, 120
 SITES_MAX = 60  # the lowest; more cannot be read on one picture
 ROW_IN = 0.26
-NAME_MAX = 40
+NAME_MAX = 72
+NAME_LINE = 36  # letters; a longer name takes two lines
+LABEL_INSIDE = 0.2  # a bar that is so long has its number within its end
 PRESENT, SUMMONED, UNKNOWN = "#0072b2", "#b34700", "#9aa5ad"
 
 
@@ -31,18 +34,30 @@ def png(document: dict[str, Any]) -> bytes:
     sites = [each for each in document["sites"] if not each["called_off"]]
     # What is not known first, then the lowest.
     lowest = sorted(sites, key=lambda each: (each["rate"] is not None, each["rate"] or 0.0, each["site"]))[:SITES_MAX]
-    heights = [3.2, 2.4, 0.9 + ROW_IN * max(1, len(lowest))]
-    figure = Figure(figsize=(WIDTH_IN, sum(heights) + 0.8), dpi=DPI, layout="constrained")
+    heights = [3.4, 2.4, 0.9 + ROW_IN * max(1, len(lowest))]
+    figure = Figure(figsize=(WIDTH_IN, sum(heights) + 1.2), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(3, 1, height_ratios=heights)
     title = document["conference"]["title"] or document["conference"]["id"]
-    figure.suptitle(drawable(title, 90), parse_math=False, fontsize=12)
+    figure.suptitle("\n".join([drawable(title, 90), *_head(document)]), parse_math=False, fontsize=11)
     _over_time(axes[0], document)
     _arrivals(axes[1], document)
     _rates(axes[2], lowest, len(sites))
     out = io.BytesIO()
     figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
+
+
+def _head(document: dict[str, Any]) -> list[str]:
+    """When it was, how many were there, and what must be known beside."""
+    local, held, made = Local(document), document["conference"], document["averages"]
+    times = f"{local.day(held['starts_at'])}, {local.clock(held['starts_at'])}–{local.clock(held['ends_at'])}"
+    people = f"{made['present']}/{made['summoned_known']}" if made["known"] else f"—/{made['summoned']}"
+    totals = (
+        f"Có mặt / present: {people} · Tỷ lệ trung bình / mean of rates: {percent(made['mean_of_rates']['value'])} · "
+        f"{made['known']}/{made['sites']} điểm cầu có số liệu / sites known"
+    )
+    return [times, totals, *(f"{each['vi']} / {each['en']}" for each in document["notes"])]
 
 
 def drawable(text: str, longest: int = NAME_MAX) -> str:
@@ -71,33 +86,37 @@ def _over_time(axes: Axes, document: dict[str, Any]) -> None:
     axes.fill_between(steps, made["present"], most, step="post", color=UNKNOWN, alpha=0.4, linewidth=0, label=words)
     axes.set_ylim(0, top)
     _clock(axes, document)
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, frameon=False)  # off the curve
 
 
 def _arrivals(axes: Axes, document: dict[str, Any]) -> None:
-    """Which share of its peak each site, and all together, had by when."""
-    made = document["total"]
+    """Which share of the peak all together had by when, from shortly before the first came."""
+    local, made = Local(document), document["total"]
     highest = max(made["present"], default=0) or 1
-    shares = [100 * people / highest for people in _curve(made)]
+    began = len(made["before"])
+    shares = [100 * people / highest for people in (*made["before"], *_curve(made))]
     axes.set_title("Phần trăm so với lúc đông nhất / percent of the peak", fontsize=10, loc="left")
-    axes.step(range(len(shares)), shares, where="post", color=PRESENT)
-    local = Local(document)
-    for share, at in made["arrivals"].items():
-        step = (local.moment(at) - local.moment(made["from"])).total_seconds() / made["every_s"]
+    axes.step([step - began for step in range(len(shares))], shares, where="post", color=PRESENT)
+    reached = [(share, at, _step(at, made, local)) for share, at in made["arrivals"].items()]
+    for share, at, step in reached:
         axes.plot([step], [float(share[:-1])], "o", color=SUMMONED)
-        axes.annotate(f" {share} {_by(at, made)}{local.clock(at)}", (step, float(share[:-1])), fontsize=8, va="top")
+        words = f"  {share[:-1]} % {local.reached(at, made['from'])}"
+        axes.annotate(words, (step, float(share[:-1])), fontsize=8, va="top")
     axes.set_ylim(0, 110)
     _clock(axes, document)
+    first = min((step for _, _, step in reached), default=0.0)
+    if first < 0:
+        axes.set_xlim(left=first - len(made["present"]) / 50)
+        axes.axvline(0, color=UNKNOWN, linewidth=1)  # it begins
+
+
+def _step(at: str, total: dict[str, Any], local: Local) -> float:
+    return (local.moment(at) - local.moment(total["from"])).total_seconds() / float(total["every_s"])
 
 
 def _curve(total: dict[str, Any]) -> list[float]:
     """With gaps where no site is known."""
     return [math.nan if people is None else people for people in svg.known(total)]
-
-
-def _by(at: str, total: dict[str, Any]) -> str:
-    """They may have come before it began."""
-    return "≤ " if at == total["from"] else ""
 
 
 def _rates(axes: Axes, sites: list[dict[str, Any]], of_all: int) -> None:
@@ -107,15 +126,24 @@ def _rates(axes: Axes, sites: list[dict[str, Any]], of_all: int) -> None:
         if each["rate"] is None:  # it may be anything
             axes.barh(row, 100, color="none", edgecolor=UNKNOWN, hatch="///", linewidth=0)
             words = "chưa rõ / unknown" if each["summoned"] else "không có số triệu tập / no number of summoned"
-            axes.text(1, row, words, va="center", fontsize=8, backgroundcolor="white")
+            axes.text(2, row, words, va="center", fontsize=8, backgroundcolor="white")
             continue
         axes.barh(row, 100 * each["rate"], color=PRESENT)
-        axes.text(100 * each["rate"], row, f" {percent(each['rate'])}", va="center", fontsize=8)
+        is_long = each["rate"] >= LABEL_INSIDE
+        how: dict[str, Any] = {"ha": "right", "color": "white"} if is_long else {"ha": "left"}
+        axes.text(100 * each["rate"], row, f" {percent(each['rate'])} ", va="center", fontsize=8, **how)
     axes.axvline(100, color=SUMMONED, linestyle="--", linewidth=1)
-    axes.set_yticks(range(len(sites)), [drawable(each["name"]) for each in sites], fontsize=8, parse_math=False)
+    names = [_in_lines(drawable(each["name"])) for each in sites]
+    axes.set_yticks(range(len(sites)), names, fontsize=8, parse_math=False, linespacing=0.9)
     axes.set_ylim(len(sites) - 0.4, -0.6)
     axes.tick_params(axis="x", labelsize=8)
     axes.set_xlim(0, max([110.0, *(115 * each["rate"] for each in sites if each["rate"] is not None)]))
+
+
+def _in_lines(name: str) -> str:
+    """In two where one is too long."""
+    lines = textwrap.wrap(name, NAME_LINE)
+    return "\n".join([*lines[:1], drawable(" ".join(lines[1:]), NAME_LINE)]) if len(lines) > 1 else name
 
 
 def _clock(axes: Axes, document: dict[str, Any]) -> None:

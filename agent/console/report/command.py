@@ -135,10 +135,29 @@ def _day(at_s: float) -> str:
 
 
 def _write(folder: Path, files: Sequence[tuple[str, bytes]]) -> None:
-    """Write each at once, and say so. Raises OSError."""
+    """Write each at once, and say so. Raises BilingualError: there is no such folder; OSError: the disk is full."""
     from agent.adapters.files import write_durably
 
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(folder, error) from error
     for name, raw in files:
-        write_durably(folder / name, raw)
-        (folder / name).chmod(0o644)  # it is for handing on
+        try:
+            write_durably(folder / name, raw, mode=0o644)  # it is for handing on
+        except PermissionError as error:
+            raise _no_folder(folder, error) from error
         click.echo(folder / name)
+
+
+def _no_folder(folder: Path, error: OSError) -> Exception:
+    from agent.console.sites import plain
+    from agent.core.errors import BilingualError
+
+    where = plain(str(folder), 200)
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return BilingualError(f"--out {where}: that is no folder, name another one", f"{where} không phải là thư mục")
+    said = error.strerror or str(error)
+    return BilingualError(
+        f"--out {where}: may not be written ({said}), name another folder", f"không ghi được vào thư mục {where}"
+    )

@@ -13,14 +13,16 @@ from zoneinfo import ZoneInfo
 
 from agent.console.recorder_conferences import SiteName, Summons
 from agent.console.report import words
-from agent.console.report.attendance import ARRIVALS, MINUTE_S, Attendance, Recounted, Seen, attendance, ends_s
-from agent.console.report.averages import averages, first_reached, machine, totals
-from agent.console.report.incidents import Incident, incidents, is_untroubled
+from agent.console.report.attendance import LEAD_S, MINUTE_S, Attendance, Recounted, Seen, attendance, ends_s
+from agent.console.report.averages import averages, machine, totals, totals_before
+from agent.console.report.course import arrivals
+from agent.console.report.incidents import Incident, incidents, trouble
 from agent.console.report.reading import Reading
-from agent.console.report.summary import summary
+from agent.console.report.summary import notes, summary
 
 ZONE = "Asia/Ho_Chi_Minh"
 STEPS_MAX = 7 * 24 * 60  # of the curve over all sites: longer is no conference but a slip of the pen
+FIRST_S, LAST_S = -62_135_596_800.0, 253_402_300_799.0  # the years 1 to 9999
 SHORT_S, SHORT_STEP_S = 1200.0, 5.0  # one that is so short (a demo, a trial) has a finer curve
 
 Document = dict[str, Any]
@@ -58,18 +60,22 @@ def document(
     made: Document = {
         "conference": _conference(conference, sites, names),
         "averages": asdict(averages(sites)) | {"left_out": averages(sites).left_out},
-        "untroubled": sum(is_untroubled(each, those) for each, those in every),
+        "untroubled": sum(trouble(each, those) is None for each, those in every),
+        "rows_missing": sum(each.awaits_rows for each in sites),
         "machine": asdict(machine(sites)),
         "total": _total(held, every_s),
         "sites": [_site(each, those, names) for each, those in every],
         "incidents": [_incident(each, names) for each in sorted(_all(every), key=lambda one: (one.from_s, one.site))],
-        "rule": {name: _both(getattr(words, name.upper())) for name in ("present", "mean", "moment", "trouble")},
+        "rule": {
+            name: _both(getattr(words, name.upper())) for name in ("present", "mean", "moment", "trouble", "machine")
+        },
     }
-    return {"summary": _both(summary(made)), **made}
+    return {"notes": [_both(each) for each in notes(made)], "summary": _both(summary(made)), **made}
 
 
 def iso(at_s: float) -> str:
     """UTC, to the second."""
+    at_s = min(max(at_s, FIRST_S), LAST_S)  # a site may have said anything
     return datetime.fromtimestamp(round(at_s), UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -81,12 +87,17 @@ def _conference(id_: str, sites: Sequence[Attendance], names: Mapping[str, SiteN
     of = [each.summons for each in sites]
     held = [each for each in sites if not each.summons.is_off] or list(sites)
     is_over, has_begun = all(each.is_over for each in held), any(each.lasts_s > 0 for each in held)
-    starts_s, ends_at_s = _usual(each.summons for each in held)
+    starts_s, planned_s = _usual(each.summons for each in held)
+    # Each site heard of it at a slightly different moment; where some go on, it has not ended early.
+    is_early = all(_is_early(each.summons) for each in held)
+    ends_at_s = max(ends_s(each.summons) for each in held) if is_early else planned_s
     return {
         "id": id_,
         "title": _most(each.title for each in of),
         "starts_at": iso(starts_s),
         "ends_at": iso(ends_at_s),
+        "planned_ends_at": iso(planned_s),
+        "ended_early": is_early,
         "state": _state(sites, is_over, has_begun),
         "until": iso(max(each.until_s for each in held)),
         "timezone": _zone(names[each.site].timezone for each in of if each.site in names),
@@ -105,8 +116,13 @@ def _state(sites: Sequence[Attendance], is_over: bool, has_begun: bool) -> str:
 
 def _usual(summons: Iterable[Summons]) -> tuple[float, float]:
     """The times that most sites have."""
-    times: tuple[float, float] = _most((each.starts_at_s, ends_s(each)) for each in summons)
+    times: tuple[float, float] = _most((each.starts_at_s, each.ends_at_s) for each in summons)
     return times
+
+
+def _is_early(summons: Summons) -> bool:
+    """It was taken back while it was on."""
+    return not summons.is_off and ends_s(summons) < summons.ends_at_s
 
 
 def _most(values: Iterable[Any]) -> Any:
@@ -131,11 +147,14 @@ def _total(held: Sequence[Attendance], every_s: float) -> Document:
     curve = totals(held, min(max(longest, default=0), STEPS_MAX), from_s, every_s)
     present = curve.present
     highest = max(present, default=0)
-    reached = first_reached(present, ARRIVALS, lambda step: from_s + every_s * step)
+    lead = totals_before(held, round(LEAD_S / every_s), from_s, every_s).present
+    first_s = from_s - every_s * len(lead)
+    reached = arrivals(((first_s + every_s * at, each) for at, each in enumerate((*lead, *present))), highest, from_s)
     return {
         "from": iso(from_s),
         "every_s": every_s,
         "sites": len(held),
+        "before": list(lead),
         "present": list(present),
         "sites_unknown": list(curve.sites_unknown),
         "summoned_unknown": list(curve.summoned_unknown),
@@ -154,7 +173,8 @@ def _site(each: Attendance, those: Sequence[Incident], names: Mapping[str, SiteN
         "starts_at": iso(summons.starts_at_s),
         "ends_at": iso(ends_s(summons)),
         "called_off": summons.is_off,
-        "ended_early": not summons.is_off and ends_s(summons) < summons.ends_at_s,
+        "ended_early": _is_early(summons),
+        "planned_ends_at": iso(summons.ends_at_s),
         "summoned": summons.summoned,
         "present": each.present,
         "rate": None if each.rate is None else round(each.rate, 4),
@@ -170,7 +190,9 @@ def _site(each: Attendance, those: Sequence[Incident], names: Mapping[str, SiteN
         "unknown": {reason: round(took_s, 1) for reason, took_s in each.unknown.items() if took_s >= 0.05},
         "recounts": [_recount(one) for one in each.recounts],
         "incidents": len(those),
-        "untroubled": is_untroubled(each, those),
+        "untroubled": trouble(each, those) is None,
+        "trouble": trouble(each, those),
+        "rows_missing": each.awaits_rows,
         "curve": list(each.curve),
     }
 

@@ -14,6 +14,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 STYLE = TEMPLATES / "report.css"
 SPARKS_MAX = 400  # sites; with more of them the page would become heavy
 
+TEN_MINUTES_S = 597.0  # with one decimal that is ten, too
+SHOWN_S = 3.0  # less is 0,0 minutes
+
 PAGES = environment(TEMPLATES)
 
 
@@ -29,9 +32,8 @@ def part(document: dict[str, Any]) -> Markup:
 
 
 def minutes(seconds: float) -> str:
-    """``12``, ``0,5``: minutes as Vietnamese write them."""
-    shown = f"{seconds / 60:.1f}".replace(".", ",")
-    return shown.removesuffix(",0")
+    """``12``, and below ten ``0,3``: minutes as Vietnamese write them."""
+    return f"{seconds / 60:.0f}" if seconds >= TEN_MINUTES_S else f"{seconds / 60:.1f}".replace(".", ",")
 
 
 def decimal(value: float | None) -> str:
@@ -55,6 +57,8 @@ def _values(document: dict[str, Any]) -> dict[str, Any]:
         "percent": percent,
         "minutes": minutes,
         "decimal": decimal,
+        "shown_s": SHOWN_S,
+        "why_troubled": words.why_troubled,
         "reason": words.reason,
         "severity": words.SEVERITY,
     }

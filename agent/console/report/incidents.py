@@ -13,10 +13,12 @@ from agent.console.report.attendance import LEAD_S, Attendance, Facts
 from agent.console.report.told import Event, absences
 
 Severity = Literal["fault", "warning", "info"]
+Trouble = Literal["fault", "unknown", "not_held"]
 
 TROUBLE_S = 300.0  # a site or device that is away for so long of the conference is a fault, before that a warning
 UNTROUBLED_UNKNOWN = 0.1  # share of the time
 TOGETHER_S = 600.0
+ALL_OF_IT = 0.9  # of its windows a picture was dark: how long need not be said
 DETAIL_MAX = 200
 DEVICES_END = {"off", "stopping"}  # states of the power from which on nobody tells of devices
 
@@ -26,7 +28,7 @@ class Incident:
     """``from_s`` to ``to_s`` in seconds since 1970; None: it goes on. A moment's are the same.
 
     Args:
-        what: Which device, or what else belongs to the kind; text from outside.
+        what: Which device, or what else belongs to the kind (of a dark picture: for how long); text from outside.
         reason: A word that ``words.reason`` knows, or none.
         times: How often, where several are one.
     """
@@ -53,13 +55,17 @@ def incidents(found: Attendance, facts: Facts) -> list[Incident]:
     return sorted([*weighed, *_blind(found)], key=lambda each: (each.from_s, each.kind, each.what))
 
 
-def is_untroubled(found: Attendance, those: Iterable[Incident]) -> bool:
-    """No fault between start and end, and less than a tenth of the time without a count."""
+def trouble(found: Attendance, those: Iterable[Incident]) -> Trouble | None:
+    """Why a site did not run without trouble: there was a ``fault`` between start and end, or its count was
+    ``unknown`` for a tenth of the time. None: it did.
+    """
     if found.summons.is_off or found.lasts_s == 0:
-        return False
+        return "not_held"
     from_s = found.summons.starts_at_s
     faults = (each for each in those if each.severity == "fault" and (each.to_s is None or each.to_s >= from_s))
-    return found.unknown_s < UNTROUBLED_UNKNOWN * found.lasts_s and next(faults, None) is None
+    if next(faults, None) is not None:
+        return "fault"
+    return None if found.unknown_s < UNTROUBLED_UNKNOWN * found.lasts_s else "unknown"
 
 
 def _spans(site: str, events: Sequence[Event]) -> Iterator[Incident]:
@@ -128,11 +134,19 @@ def _blind(found: Attendance) -> Iterator[Incident]:
         reason = max(found.unknown, key=lambda each: found.unknown[each], default="")
         yield Incident(site, "site.no_data", from_s, None if not found.is_over else found.until_s, "fault", "", reason)
         return
+    for blind in found.blind:
+        lasts = "" if blind.took_s >= ALL_OF_IT * (blind.to_s - blind.from_s) else f"{blind.took_s:.0f} s"
+        to_s = None if _goes_on(found, blind.to_s) else blind.to_s
+        yield Incident(site, "count.unknown", blind.from_s, to_s, "warning", lasts, blind.reason)
     for each in found.stretches:
         if each.reason not in ("site_lost", "site_stopped", "power_fault"):
             severity: Severity = "warning" if each.to_s - each.from_s >= TROUBLE_S else "info"
-            still = each.to_s >= found.until_s and not found.is_over
-            yield Incident(site, "count.unknown", each.from_s, None if still else each.to_s, severity, "", each.reason)
+            to_s = None if _goes_on(found, each.to_s) else each.to_s
+            yield Incident(site, "count.unknown", each.from_s, to_s, severity, "", each.reason)
+
+
+def _goes_on(found: Attendance, to_s: float) -> bool:
+    return to_s >= found.until_s and not found.is_over
 
 
 def _weighed(incident: Incident, from_s: float, until_s: float) -> Incident:

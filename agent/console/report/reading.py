@@ -16,6 +16,7 @@ from agent.console.recorder_tables import ROW
 from agent.console.report.attendance import LEAD_S, Facts, ends_s
 from agent.console.report.pieces import LONGEST_S, NO_REASONS, Window
 from agent.console.report.told import Event
+from agent.core.contract import SECONDS_MAX
 
 LOOK_FOR = 500  # sites in one question
 AT_ONCE = 20_000  # rows
@@ -124,7 +125,11 @@ def _event(at_s: float, kind: str, severity: str, payload: str) -> Event:
 def _reasons(payload: str) -> dict[str, float]:
     said = _document(payload).get("unknown_reasons")
     pairs = list(said.items())[:REASONS_MAX] if isinstance(said, dict) else []
-    return {reason[:40]: took_s for reason, took_s in pairs if isinstance(took_s, int | float) and took_s > 0}
+    return {reason[:40]: took_s for reason, took_s in pairs if _is_time(took_s)}
+
+
+def _is_time(took_s: Any) -> bool:
+    return isinstance(took_s, int | float) and 0 < took_s <= SECONDS_MAX
 
 
 def _document(raw: str) -> dict[str, Any]:

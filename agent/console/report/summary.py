@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from agent.console.report.local import Local
 from agent.console.report.words import Words
 
 HALF = 0.5 + 1e-9
@@ -18,6 +19,25 @@ def summary(document: Mapping[str, Any]) -> Words:
         return "Hội nghị chưa bắt đầu.", "The conference has not begun."
     parts = [_now(state), _trouble(document), _rates(made), _off(made)]
     return " ".join(each[0] for each in parts if each[0]), " ".join(each[1] for each in parts if each[1])
+
+
+def notes(document: Mapping[str, Any]) -> list[Words]:
+    """What must be known before the figures are read; none where all is as it was planned."""
+    local, made, found = Local(document), document["conference"], list[Words]()
+    if made["state"] == "running":
+        until = local.clock(made["until"])
+        found.append((f"Hội nghị đang diễn ra: số liệu đến {until}", f"The conference is on: figures up to {until}"))
+    if made["ended_early"]:
+        at, planned = local.clock_beside(made["ends_at"], made["planned_ends_at"]), local.clock(made["planned_ends_at"])
+        found.append((f"Kết thúc sớm lúc {at} (theo kế hoạch {planned})", f"Ended early at {at}, planned {planned}"))
+    if missing := document["rows_missing"]:
+        found.append(
+            (
+                f"Còn thiếu dữ liệu của {missing} điểm cầu, hãy chạy lại báo cáo sau",
+                f"Rows of {_sites(missing)} are still missing, make the report again later",
+            )
+        )
+    return found
 
 
 def percent(share: float | None, comma: str = ",") -> str:

@@ -29,6 +29,15 @@ class Stretch(NamedTuple):
     reason: str
 
 
+class Blind(NamedTuple):
+    """Within which time, of windows, the picture showed nothing, why, and for how long of it."""
+
+    from_s: float
+    to_s: float
+    reason: str
+    took_s: float
+
+
 def absences(presence: Iterable[Presence], to_s: float) -> list[Stretch]:
     """When the site was not connected, until ``to_s`` at most. ``presence`` is of one site, by time."""
     return _states(((each.at_s, ABSENT.get(each.state)) for each in presence), to_s)

@@ -1,5 +1,8 @@
 """The report's words, Vietnamese first, English beside; those of the live table are taken from there."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from agent.console import config_words
 from agent.console.words import COMMAND_REASON, EVENT, REASON
 
@@ -34,6 +37,11 @@ CAUSE: dict[str, Words] = {
     "crash": ("phần mềm hỏng", "it crashed"),
     "watchdog": ("phần mềm treo", "it hung"),
 }
+TROUBLE_WORD: dict[str, Words] = {
+    "fault": ("sự cố", "fault"),
+    "unknown": ("chưa rõ", "unknown"),
+    "not_held": ("chưa họp", "not held"),
+}
 PRESENT: Words = (
     "Có mặt của một điểm cầu là số người lớn nhất mà kết quả đếm đạt được trong ít nhất một nửa thời gian có số "
     "liệu, tính từ giờ bắt đầu đến giờ kết thúc. Điểm cầu có số liệu dưới một nửa thời gian họp thì ghi là chưa rõ. "
@@ -54,19 +62,36 @@ MOMENT: Words = (
     "Begin, end and roll-call: the count at that moment; where it was not known, the first within 5 minutes after "
     "it (at the end the last within 5 minutes before), with its time. Peak: the highest value of a window.",
 )
+MACHINE: Words = (
+    "Máy đếm và người đếm: chỉ tính những lần đếm lại từ giờ bắt đầu đến giờ kết thúc của hội nghị này. Người đến: "
+    "tính từ 30 phút trước giờ bắt đầu; số đã giảm lại trước giờ bắt đầu thì không tính.",
+    "Machine against people: only recounts between this conference's start and end count. When people came is looked "
+    "for from 30 minutes before the start on; what was lost again before the start does not count.",
+)
 TROUBLE: Words = (
     "Điểm cầu hoạt động không có sự cố: từ giờ bắt đầu đến giờ kết thúc không có sự cố nào và thời gian chưa rõ "
     "dưới 10 %. Là sự cố: lỗi nguồn, hai hộp cùng mã, cấu hình bị quay về, máy chủ không nhận báo cáo; mất kết nối "
-    "hoặc mất thiết bị từ 5 phút trở lên.",
+    "hoặc mất thiết bị từ 5 phút trở lên. Camera tối, bị che hoặc hình đứng yên từ 10 giây là cảnh báo; giờ ghi là giờ "
+    "của khoảng đếm có lúc đó.",
     "A site ran without trouble: no fault between start and end, and less than 10 % of the time unknown. Faults: "
     "power, two boxes of one identity, a config rolled back, a report refused by the broker; a site lost or a "
-    "device gone for 5 minutes or more.",
+    "device gone for 5 minutes or more. A picture that was dark, covered or frozen for 10 s or more is a warning; its "
+    "times are those of the windows that it was in.",
 )
 
 
 def words(table: dict[str, Words], word: str) -> Words:
     """A word that is not there is shown as it came."""
     return table.get(word, (word, ""))
+
+
+def why_troubled(site: Mapping[str, Any]) -> Words:
+    """Why a site of the document did not run without trouble, in a word; nothing where it did."""
+    if site["trouble"] is None:
+        return "", ""
+    vietnamese, english = TROUBLE_WORD[site["trouble"]]
+    share = f" {100 * site['unknown_s'] / site['lasts_s']:.0f} %" if site["trouble"] == "unknown" else ""
+    return vietnamese + share, english + share
 
 
 def reason(word: str) -> Words:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, event
 
-from agent.console.board.access import BODY_MAX_BYTES, COOKIE, User
+from agent.console.board.access import COOKIE, User
+from agent.console.board.bodies import USUAL_BYTES
 from agent.console.board.login import local_path
 from agent.console.board.place import Place
 from agent.console.board.serve import Board
@@ -153,7 +154,7 @@ def test_a_form_of_another_page_does_nothing(board: Board, browser: Make) -> Non
 def test_a_body_without_end_is_not_read(browser: Make) -> None:
     person = browser("Lan")
     headers = {"content-type": "application/x-www-form-urlencoded", "origin": person.origin}
-    body = b"csrf=" + b"x" * BODY_MAX_BYTES
+    body = b"csrf=" + b"x" * USUAL_BYTES
     assert person.client.post("/drill", content=body, headers=headers).status_code == 413
 
 

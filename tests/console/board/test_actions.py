@@ -1,5 +1,6 @@
 """What operators do from the board, through a real broker that minds who may: a site hears it, or nobody does."""
 
+import html
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from agent.console.board.deeds import DeedLog
 from agent.console.board.live import Change, Live, Outcome
 from agent.console.board.serve import Board
 from agent.console.recorder_tables import META
+from agent.core.advice import SENTENCES
 from agent.core.contract import ALL_COMMAND
 from agent.core.identity import BrokerSection
 from tests.conftest import PATIENCE_S, wait_for
@@ -22,6 +24,7 @@ from tests.console.board.access_bed import PASSWORD, SINCE, SITE, Browser, ToldL
 from tests.console.test_ask import COMMON, FakeSite, final
 
 REAL = "nam-sach"
+PLUG_IN = SENTENCES["usb-camera", "missing"]
 RIGHTS = """\
 topic read nothing
 
@@ -125,7 +128,7 @@ def test_what_the_broker_does_not_permit_is_said_and_reaches_nobody(open_board: 
 def test_a_drill_lists_who_says_how_it_is(open_board: Open, site: FakeSite) -> None:
     board, person = open_board("operator")
     checks = [{"name": "camera-main", "group": "display", "required": True, "state": "failed", "reason": "missing",
-               "since": COMMON["at"], "advice": "Cắm lại camera."}]  # fmt: skip
+               "since": COMMON["at"], "advice": PLUG_IN[0]}]  # fmt: skip
 
     def answers(command: dict[str, Any]) -> list[dict[str, Any] | bytes]:
         said = {**COMMON, "at": "2012-11-20T07:31:00.000Z", "ready": False, "checks": checks}
@@ -146,7 +149,8 @@ def test_a_drill_lists_who_says_how_it_is(open_board: Open, site: FakeSite) -> N
     assert "Chưa có lần nào" in person.get("/drill").text
     page = person.act("/drill")
     assert page.headers["refresh"] == "2"  # until everybody had time to answer
-    page = wait_for(lambda: "Cắm lại" in (text := person.get("/drill").text) and text, "the site's answer")
+    page = wait_for(lambda: PLUG_IN[1] in (text := html.unescape(person.get("/drill").text)) and text, "the answer")
+    assert f"không thấy thiết bị — {PLUG_IN[0]}" in page
     assert "chưa sẵn sàng" in page
     assert "camera-main: không thấy thiết bị" in page
     assert [command["action"] for command, _ in site.heard] == ["report"]

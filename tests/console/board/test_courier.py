@@ -13,6 +13,7 @@ from agent.console.board.courier import Arrival, Courier, Letter, Receipt, Up
 from agent.core.errors import LinkError
 from agent.core.identity import BrokerSection, broker_at
 from tests.conftest import PATIENCE_S
+from tests.faults.line import PUBACK, Line
 
 TOPIC = "diemcau/v1/nam-sach/conference"
 ALL = "diemcau/v1/+/conference"
@@ -90,6 +91,21 @@ def test_after_a_restart_of_the_broker_what_was_said_meanwhile_is_delivered(post
     post.until(letter.receipt.done, "not delivered")
     post.until(lambda: post.arrivals, "not heard")
     assert letter.receipt.result() < 0x80
+
+
+def test_thousands_of_letters_do_not_wait_for_each_others_receipts(broker: Mosquitto, post: Post) -> None:
+    """Over a long way twenty for each round trip are too few: the last would be given up on and go out all the same."""
+    line = Line(broker.port)
+    far = Post(broker_at(line.url))
+    far.courier.start()
+    try:
+        line.eats = frozenset({PUBACK})
+        for number in range(100):
+            far.letter(b"%d" % number)
+        post.until(lambda: len(post.arrivals) == 100, "some wait")
+    finally:
+        far.courier.close()
+        line.close()
 
 
 def test_other_topics_are_listened_to_for_a_while(post: Post) -> None:

@@ -178,7 +178,7 @@ def test_from_a_look_at_the_room_to_zones_that_run_there(
         assert [each["reason"] for each in said["set_aside"]] == ["excluded"]
         left = json.loads(stored(broker, "chi-linh"))
         assert (left["issued_by"], left["confirm_within_s"]) == ("board:lan", 0)
-        assert LEFT in lan.look(), "the form holds what runs there now"
+        wait_for(lambda: LEFT in lan.look(), "the form holds what runs there now")
         assert "Không có gì thay đổi" in lan.preview(LEFT)[0]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent.console.board.issues import Acknowledged, Issue, issues
+from agent.console.board.tile import tile
 from agent.console.sites import SiteView, taken
 from agent.console.trouble import WORST_FIRST
 from tests.console.test_sites import folded, headcount, status
@@ -73,6 +74,22 @@ def test_a_fault_of_the_power_says_which_part_and_what_to_do() -> None:
     assert issue.words == ("thiết bị không phản hồi kịp (display)", "the load did not prove itself in time (display)")
     assert "nhấn nút" in issue.advice[0]
     assert "press the button" in issue.advice[1]
+    assert issue.since == datetime(2012, 11, 20, 7, tzinfo=UTC)  # the check's
+
+
+def test_a_fault_without_a_check_of_the_same_began_when_we_saw_it_begin() -> None:
+    fault = json.dumps(power(state="fault", reason="relay_failed")[1]).encode()
+    seen, _ = taken(site(), "power", fault, AT)
+    again, _ = taken(seen, "power", fault, AT + timedelta(seconds=30))
+    stored, _ = taken(SiteView("nam-sach", status=seen.status, readiness=seen.readiness), "power", fault, AT)
+    assert [issues(each, AT)[0].since for each in (seen, again, stored)] == [AT, AT, None]
+
+
+def test_a_site_whose_clock_nobody_set_went_when_we_heard_it() -> None:
+    unsynced = {"clock": "unsynced", "at": "1970-01-01T00:00:05.000Z"}
+    view = folded((status("running", 1)[0], {**status("running", 1)[1], **unsynced})).by_id["nam-sach"]
+    view, _ = taken(view, "status", json.dumps({**status("lost", 1)[1], **unsynced}).encode(), AT)
+    assert [(each.key, each.since) for each in issues(view, AT)] == [("lost", AT)]
 
 
 def test_each_check_that_the_room_needs_is_one_and_of_the_others_only_the_boxs() -> None:
@@ -151,6 +168,44 @@ def test_what_else_can_be_wrong_has_words_and_advice(message: Any, issue: tuple[
     told_ = only(message)
     assert (told_.key, told_.state) == issue
     assert all((*told_.words, *told_.advice))
+
+
+def test_a_later_event_of_another_kind_hides_none() -> None:
+    two = (event("site.duplicate", "fault"), event("agent.restarted", "warning", at="2012-11-20T07:31:00.000Z"))
+    keys = [("event:site.duplicate", "fault"), ("event:agent.restarted", "warning")]
+    assert found(*two) == found(*reversed(two)) == keys
+
+
+@pytest.mark.parametrize(
+    ("people", "machine", "at", "is_told"),
+    [
+        (50, 39, "07:10", True),
+        (50, 61, "07:10", True),
+        (50, 40, "07:10", False),
+        (4, 7, "07:10", False),
+        (0, 4, "07:10", True),
+        (50, 39, "06:59", False),  # of a conference before
+        (50, None, "07:10", False),
+    ],
+)
+def test_a_person_who_counts_otherwise_than_the_machine_is_told_and_makes_no_site_look_worse(
+    people: int, machine: int | None, at: str, is_told: bool
+) -> None:
+    human = {"people": people, "at": f"2012-11-20T{at}:00.000Z", "by": "an", "value": machine}
+    told_ = site(headcount(human=human), conference())
+    made = issues(told_, AT)
+    assert [(each.key, each.is_minor) for each in made] == ([("count:doubted", True)] if is_told else [])
+    assert all(each.advice[0] and str(people) in each.words[0] for each in made)
+    assert tile(told_, AT).state == "ready"
+    assert issues(site(headcount(human=human)), AT) == ()
+
+
+def test_many_more_than_were_summoned_are_told_while_the_conference_goes_on() -> None:
+    crowd = headcount(value=61)
+    issue = only(crowd, conference(summoned=50))
+    assert (issue.key, issue.is_minor, "summoned" in issue.words[1]) == ("count:many", True, True)
+    assert tile(site(crowd, conference(summoned=50)), AT).state == "ready"
+    assert found(crowd, conference(summoned=51)) == found(crowd, conference(starts="07:31", summoned=50)) == []
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tests.conftest import PATIENCE_S
 from tests.console.test_ask import FakeSite, final
 from tests.console.test_sites import headcount
 from tests.console.test_table import check
+from tests.faults.line import Line
 
 SITE = "nam-sach"
 
@@ -137,6 +138,27 @@ def test_a_site_that_is_cleared_is_no_more(board: Board, room: Room) -> None:
     assert change.picture.tiles.keys() == {"chi-linh"}
     assert change.picture.totals.sites == 1
     assert board.live.view(SITE) is None
+
+
+def test_a_site_that_is_cleared_while_the_line_is_down_is_no_more(broker: Mosquitto, room: Room) -> None:
+    line = Line(broker.port)
+    board = Board(line.url)
+    try:
+        room.arrive()
+        room.arrive("chi-linh")
+        board.wait(lambda change: len(change.picture.tiles) == 2, "two sites")
+        line.is_hole = True
+        line.reset()
+        board.wait(lambda change: not change.picture.is_connected and bool(change.picture.tiles), "it did not notice")
+        for name in ("status", "power", "readiness", "headcount"):
+            told = room.raw(name, b"")
+        told.wait_for_publish(PATIENCE_S)
+        line.is_hole = False
+        gone = board.wait(lambda each: SITE in each.gone, "still there")
+        assert gone.picture.tiles.keys() == {"chi-linh"}
+    finally:
+        board.live.close()
+        line.close()
 
 
 def test_nonsense_is_told_and_harms_nobody(board: Board, room: Room) -> None:
@@ -302,8 +324,8 @@ def test_why_there_is_no_answer_is_told(board: Board, broker: Mosquitto) -> None
 def test_what_is_stored_for_a_site_can_be_said_heard_and_taken_back(board: Board) -> None:
     heard: list[tuple[str, bytes, bool]] = []
     end = board.live.listen(SITE, ("config/desired",), lambda *each: heard.append(each))
-    begins, ends = datetime(2012, 11, 20, 7, tzinfo=UTC), datetime(2012, 11, 20, 9, tzinfo=UTC)
-    conference = Conference(id="c-1", starts_at=begins, ends_at=ends)
+    begins = datetime.now(UTC)
+    conference = Conference(id="c-1", starts_at=begins, ends_at=begins + timedelta(hours=2))
     assert board.live.publish(SITE, "conference", conference, retain=True).result(PATIENCE_S) < 0x80
     assert board.tile(lambda each: each.conference == "c-1", "not summoned").state == "unknown"
     assert board.live.say(SITE, "config/desired", b"{}", retain=True).result(PATIENCE_S) < 0x80

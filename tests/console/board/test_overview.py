@@ -33,7 +33,8 @@ def test_totals_say_over_how_many_sites_they_are():
     with client(StandIn([tile("a"), tile("b", "offline", None)])) as board:
         text = board.get("/").text
         assert "<b>40</b>" in text
-        assert "<b>100</b>" in text  # summoned
+        assert "<b>50</b>" in text  # summoned where the count is known, and the rest beside it
+        assert "<small>+50 " in text
         assert "80,0 %" in text
         assert re.search(r"<b>1</b> <small>/ 2", text)
 

@@ -43,6 +43,17 @@ def test_at_the_start_all_that_is_stored_is_waited_for() -> None:
     assert quick.is_due(101.06, is_quiet=True, knows_some=True)
 
 
+def test_the_end_of_what_is_stored_is_told_once_for_each_connection() -> None:
+    pace = Pace()
+    assert not pace.has_learned(100.0)
+    for connected_s in (100.0, 200.0):
+        pace.connected(connected_s)
+        pace.came(connected_s + 0.3, is_stored=True)
+        assert [pace.has_learned(connected_s + later_s) for later_s in (0.1, 0.7, 0.9, 1.1)] == [False] * 2 + [
+            True, False
+        ]  # fmt: skip
+
+
 def test_time_alone_is_looked_at_too() -> None:
     pace = Pace()
     assert not pace.is_due(100.0, is_quiet=True, knows_some=True)

@@ -56,11 +56,13 @@ def test_passwords_do_not_go_over_a_network_as_they_are(host: str) -> None:
     with pytest.raises(BoardError, match="needs TLS"):
         Place(host).check()
     Place(host, certificate="a", key="b").check()
-    Place(host, is_behind_proxy=True, names=("board.example",)).check()
+    Place(host, 443, "a", "b", is_behind_proxy=True, names=("board.example",)).check()
+    with pytest.raises(BoardError, match="has to listen on this machine alone"):
+        Place(host, is_behind_proxy=True, names=("board.example",)).check()
     with pytest.raises(BoardError, match="belong together"):
         Place(host, certificate="a").check()
     with pytest.raises(BoardError, match="needs --name"):
-        Place(host, is_behind_proxy=True).check()
+        Place(is_behind_proxy=True).check()
 
 
 def test_by_which_names_it_answers() -> None:
@@ -70,15 +72,16 @@ def test_by_which_names_it_answers() -> None:
     assert Place("0.0.0.0", certificate="a", key="b").hosts == ()  # the certificate says who we are
 
 
-def test_a_port_that_is_taken_is_said_and_nothing_is_begun(engine: Engine) -> None:
+def test_a_port_that_is_taken_is_said_and_nothing_is_begun(engine: Engine, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         live = ToldLive()
         with pytest.raises(BoardError, match=f"cannot listen on 127.0.0.1:{port}"):
             Board(live, engine, Place(port=port)).start()
     assert not live.has_ended.is_set()
+    pem, key = Authority(tmp_path).issue("board", use=SERVER, host="localhost")
     with pytest.raises(BoardError, match="no address of this machine"):
-        Board(live, engine, Place("no-such-host.invalid", 0, is_behind_proxy=True, names=("a",))).start()
+        Board(live, engine, Place("no-such-host.invalid", 0, str(pem), str(key))).start()
 
 
 def test_a_broker_that_refuses_us_is_said_at_the_start(engine: Engine) -> None:

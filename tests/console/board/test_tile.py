@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from agent.console.board.deaf import Hearing, deafness
 from agent.console.board.issues import Acknowledged
+from agent.console.board.shown import cell
 from agent.console.board.tile import Tile, sortable, tile
 from agent.console.sites import Sites, SiteView, take
 from tests.console.board.test_issues import AT, conference, readiness, site
@@ -53,6 +55,53 @@ def test_how_many_are_summoned_the_centre_knows_of_a_site_that_is_away_too() -> 
     assert tile(site(conference(summoned=0)), AT).rate is None
     more = tile(site(conference(summoned=4)), AT)
     assert (more.rate, more.state) == (1.25, "ready")
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "is_on"),
+    [
+        ("05:00", "07:30", False),  # over; what is stored stays
+        ("05:00", "07:31", True),
+        ("08:30", "09:00", True),  # people come already
+        ("08:31", "09:00", False),
+    ],
+)
+def test_a_conference_counts_from_an_hour_before_until_its_end(starts: str, ends: str, is_on: bool) -> None:
+    made = tile(site(conference(starts, ends, summoned=10)), AT)
+    assert (made.summoned, made.rate, made.conference) == ((10, 0.5, "c-1") if is_on else (None, None, None))
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "above"),
+    [
+        ("Xã Tân Hòa", ["Hải Dương", "TÂN HOÀ"], ("Hải Dương",)),
+        ("Tân Hòa", ["Hải Dương", "Tân Hòa"], ("Hải Dương",)),
+        ("Hội trường A", ["Hải Dương", "Tân Hòa"], ("Hải Dương", "Tân Hòa")),
+        ("Tan", ["An"], ("An",)),
+        ("Tân Hòa", [], ()),
+    ],
+)
+def test_above_a_site_its_own_name_does_not_stand_again(name: str, path: list[str], above: tuple[str, ...]) -> None:
+    made = tile(site(told("about", name=name, path=path)), AT)
+    assert made.above == above
+    assert cell(made, 1).html.count("Hòa") == name.count("Hòa") + " ".join(above).count("Hòa")
+
+
+def test_whom_we_cannot_have_heard_is_unknown_and_nobody_telephones() -> None:
+    """And what is too old is no number for that."""
+    late = AT + timedelta(seconds=200)
+    away, back = Hearing(is_connected=False, since=AT), Hearing(is_connected=True, since=late)
+    stale = site(headcount(at="2012-11-20T07:31:40.000Z"), power(at="2012-11-20T07:33:20.000Z"))
+    for view in (site(), stale):
+        for hearing in (away, back):
+            made = tile(view, late, (), None, deafness(hearing, late))
+            assert (made.state, made.present, [each.key for each in made.issues]) == ("unknown", None, ["deaf"])
+            assert made.why_unknown == made.issues[0].words
+            assert "gọi điện" not in made.issues[0].advice[0].casefold()
+    assert "no connection" in tile(site(), late, (), None, deafness(away, late)).issues[0].words[1]
+    assert deafness(back, late + timedelta(seconds=90)) is None
+    fresh, lost = (tile(each, AT, (), None, deafness(away, AT)) for each in (site(), site(status("lost", 1))))
+    assert (fresh.state, fresh.present, lost.state) == ("ready", 5, "offline")
 
 
 def test_one_that_was_never_heard_is_unknown_and_named_by_its_id() -> None:

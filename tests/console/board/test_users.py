@@ -10,7 +10,15 @@ import pytest
 from sqlalchemy import Engine, create_engine, select
 
 from agent.console.board.acks import AckLog, AckReader
-from agent.console.board.attempts import FORGOTTEN_S, FREE, FREE_OF_ALL, LONGEST_WAIT_S, Attempts, wait_s
+from agent.console.board.attempts import (
+    FORGOTTEN_S,
+    FREE,
+    FREE_OF_ALL,
+    LONGEST_OF_NAME_S,
+    LONGEST_WAIT_S,
+    Attempts,
+    wait_s,
+)
 from agent.console.board.board_tables import ATTEMPT, SESSION, USER
 from agent.console.board.deeds import FORGOTTEN_AFTER_S, DeedLog
 from agent.console.board.sessions import LASTS_S, SEEN_EVERY_S, Sessions
@@ -225,7 +233,18 @@ def test_one_address_for_many_names_and_one_name_from_many_addresses_wait_too(en
     assert [attempts.begin(f"n{number}", "10.0.0.1") for number in range(FREE_OF_ALL)] == [0] * FREE_OF_ALL
     assert attempts.begin("n", "10.0.0.1") > 0
     assert [attempts.begin("Lan", f"10.0.1.{number}") for number in range(FREE_OF_ALL)] == [0] * FREE_OF_ALL
-    assert attempts.begin("Lan", "10.0.2.1") > 0
+    assert 0 < attempts.begin("Lan", "10.0.2.1") <= LONGEST_OF_NAME_S
+
+
+def test_whoever_knows_a_name_keeps_its_owner_out_for_half_a_minute_at_most(engine: Engine, clock: Clock) -> None:
+    attempts = Attempts(engine, clock)
+    for number in range(FREE_OF_ALL + 20):
+        attempts.begin("Lan", f"10.0.{number}.1")
+        clock.now_s += LONGEST_OF_NAME_S
+    attempts.begin("Lan", "10.1.0.1")
+    assert attempts.begin("Lan", "10.2.0.1") == LONGEST_OF_NAME_S
+    clock.now_s += LONGEST_OF_NAME_S
+    assert attempts.begin("Lan", "10.2.0.1") == 0
     with engine.connect() as db:
         assert "Lan" not in str(db.execute(select(ATTEMPT)).all())  # somebody may have typed a password there
 

@@ -37,7 +37,7 @@ def name(site: str, name: str, *path: str) -> SiteName:
 
 
 def presence(site: str, at_s: float, state: str, connection: int = 1) -> Presence:
-    return Presence(site, at_s, state, connection, "b")
+    return Presence(site, at_s, state, connection, "b", "s")
 
 
 def _common(at_s: float, epoch: str, seq: int | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from agent.console.report.attendance import Facts, Seen, attendance
 from agent.console.report.pieces import LONGEST_S, Window, gaps, pieces
-from agent.console.report.told import Event, Stretch
+from agent.console.report.told import Blind, Event, Stretch
 from tests.console.report.bed import HOUR, MINUTE, STARTS_S, presence, summons
 
 LATER_S = STARTS_S + 10 * HOUR
@@ -94,6 +94,32 @@ def test_when_they_came_may_be_before_it_began() -> None:
     assert found.curve == (11,) * 5 + (18,) * 25 + (20,) * 30
 
 
+def test_the_people_of_a_conference_before_did_not_come_to_this_one() -> None:
+    windows = [counted(-30, -20, 20), counted(-20, -8, 0), counted(-8, 30, 12), counted(30, 40, 2), counted(40, 60, 20)]
+    found = attendance(summons(), Facts(windows), LATER_S)
+    assert {share: (at_s - STARTS_S) / MINUTE for share, at_s in found.arrivals.items()} == {
+        0.25: -8, 0.5: -8, 0.9: 40,
+    }  # fmt: skip
+
+
+def test_a_step_of_the_curve_that_was_mostly_unknown_is_a_gap() -> None:
+    windows = [
+        counted(0, 1, 9, 20.0, dark=20.0),
+        counted(1, 2, 9, 40.0, dark=40.0),
+        counted(2, 2.4, 5),
+        counted(2.4, 3, 7),
+    ]
+    assert attendance(summons(), Facts(windows), STARTS_S + 4 * MINUTE).curve == (9, None, 7, None)
+
+
+def test_a_dark_picture_is_told_from_the_edges_of_its_windows() -> None:
+    windows = [counted(0, 1, 9, 4.0, dark=4.0), counted(1, 2, 9, 6.0, dark=6.0), counted(2, 9, 9),
+               counted(9, 10, 9, 9.0, dark=9.0), counted(10, 60, 9, 30.0, settling=30.0)]  # fmt: skip
+    found = attendance(summons(), Facts(windows), LATER_S)
+    assert found.blind == (Blind(STARTS_S, STARTS_S + 2 * MINUTE, "dark", 10.0),)
+    assert found.stretches == ()
+
+
 def test_time_without_a_row_is_explained_by_presence_before_power() -> None:
     facts = Facts(
         [counted(10, 20, 5)],
@@ -131,6 +157,7 @@ def test_one_that_was_taken_back_ended_then_and_before_its_start_was_none() -> N
 
 def test_a_recount_that_takes_one_back_stands_in_its_place() -> None:
     events = [
+        event(-5, "recount", people=7, value=7, error=0.0),  # of the conference before
         event(5, "recount", people=20, value=18, error=0.1),
         event(30, "recount", people=2, value=18, error=8.0),
         event(30.5, "recount", people=20, value=18, error=0.1, replaced=2),

@@ -19,6 +19,8 @@ def test_all_of_it_fits_together(document: Document) -> None:
         "title": "Hội nghị tháng 11",
         "starts_at": "2026-11-20T01:00:00Z",
         "ends_at": "2026-11-20T02:00:00Z",
+        "planned_ends_at": "2026-11-20T02:00:00Z",
+        "ended_early": False,
         "state": "over",
         "until": "2026-11-20T02:00:00Z",
         "timezone": "Asia/Ho_Chi_Minh",
@@ -39,6 +41,8 @@ def test_all_of_it_fits_together(document: Document) -> None:
     assert averages["weighted"]["value"] == pytest.approx(69 / 70)
     assert document["machine"] == {"recounts": 1, "compared": 1, "mean_error": 0.1, "worst_error": 0.1}
     assert document["untroubled"] == 4
+    troubles = {each["site"]: each["trouble"] for each in document["sites"] if each["trouble"]}
+    assert troubles == {"gia-loc": "fault", "kim-thanh": "not_held", "nam-sach": "fault"}
     assert document["summary"]["vi"].startswith("4/6 điểm cầu hoạt động không có sự cố. Tỷ lệ tham dự trung bình 101,")
     assert "96,3\u00a0%" in document["summary"]["vi"]
 
@@ -102,6 +106,44 @@ def test_one_that_was_called_off_everywhere_says_so(store: Store) -> None:
     store.conferences.cleared("chi-linh", STARTS_S - 1)
     found = bed.made(store)
     assert (found["conference"]["state"], found["conference"]["called_off"]) == ("called_off", 1)
+
+
+def test_one_that_was_taken_back_while_it_was_on_ended_early(store: Store) -> None:
+    store.conferences.keep_summons([bed.summons("chi-linh"), bed.summons("nam-sach")])
+    store.conferences.cleared("chi-linh", STARTS_S + 23 * MINUTE)
+    assert bed.made(store)["conference"]["ended_early"] is False  # the other one goes on
+    assert bed.site_of(bed.made(store), "chi-linh")["ended_early"] is True
+    store.conferences.cleared("nam-sach", STARTS_S + 23 * MINUTE + 0.7)
+    found = bed.made(store)
+    assert (found["conference"]["ends_at"], found["conference"]["planned_ends_at"]) == (
+        "2026-11-20T01:23:01Z",
+        "2026-11-20T02:00:00Z",
+    )
+    assert found["notes"] == [
+        {"vi": "Kết thúc sớm lúc 08:23 (theo kế hoạch 09:00)", "en": "Ended early at 08:23, planned 09:00"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "last", "missing"), [("lost", 40, 1), ("running", 40, 1), ("stopped", 40, 0), ("running", 60, 0)]
+)
+def test_rows_of_the_end_that_may_come_yet_are_said(store: Store, state: str, last: int, missing: int) -> None:
+    store.conferences.keep_summons([bed.summons("chi-linh")])
+    store.conferences.keep_presence(
+        [bed.presence("chi-linh", STARTS_S - HOUR, "running"), bed.presence("chi-linh", STARTS_S + 30 * MINUTE, state)]
+    )
+    store.write(bed.minutes("chi-linh", 0, last, 9))
+    found = bed.made(store)
+    assert (found["rows_missing"], len(found["notes"])) == (missing, missing)
+    assert bed.made(store, STARTS_S + 50 * MINUTE)["rows_missing"] == 0  # it is on
+
+
+def test_who_was_there_before_it_began_came_then(store: Store) -> None:
+    store.conferences.keep_summons([bed.summons("chi-linh")])
+    store.write([*bed.minutes("chi-linh", -10, -5, 9), *bed.minutes("chi-linh", -5, 60, 20)])
+    found = bed.made(store)
+    assert found["total"]["arrivals"] == bed.site_of(found, "chi-linh")["arrivals"]
+    assert found["total"]["arrivals"]["90%"] == "2026-11-20T00:55:00Z"
 
 
 def test_there_is_none_of_an_unknown_id(store: Store) -> None:

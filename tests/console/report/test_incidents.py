@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agent.console.report.attendance import Facts, attendance
-from agent.console.report.incidents import Incident, incidents, is_untroubled
+from agent.console.report.incidents import Incident, incidents, trouble
 from agent.console.report.pieces import Window
 from agent.console.report.told import Event
 from tests.console.report.bed import HOUR, MINUTE, STARTS_S, presence, summons
@@ -24,7 +24,7 @@ def power(minute: float, state: str, **detail: Any) -> Event:
 def found_of(facts: Facts, now_s: float = STARTS_S + 10 * HOUR) -> tuple[list[Incident], bool]:
     found = attendance(summons(), facts, now_s)
     those = incidents(found, facts)
-    return those, is_untroubled(found, those)
+    return those, trouble(found, those) is None
 
 
 def told(those: list[Incident]) -> list[tuple[Any, ...]]:
@@ -125,6 +125,12 @@ def test_time_without_a_count_is_one_and_a_tenth_of_it_is_trouble() -> None:
     assert (told(those), is_well) == ([("count.unknown", 10, 15, "warning", "", "dark")], True)
     those, is_well = found_of(Facts([*windows[:20], *windows[22:]]))
     assert ([each.severity for each in those], is_well) == (["warning", "info"], False)
+
+
+def test_a_picture_that_was_dark_for_a_moment_is_a_warning() -> None:
+    some = COUNTED[10]._replace(unknown_s=15.0, reasons={"dark": 15.0})
+    those, _ = found_of(Facts([*COUNTED[:10], some, *COUNTED[11:]]))
+    assert told(those) == [("count.unknown", 10, 11, "warning", "15 s", "dark")]
 
 
 def test_a_site_that_sent_nothing_is_told_as_such() -> None:

@@ -15,7 +15,7 @@ from agent.console.report.command import rendered, stem_of
 from agent.console.report.document import Document
 from agent.console.store import Store
 from tests.console.report import bed
-from tests.console.report.bed import MINUTE, STARTS_S
+from tests.console.report.bed import HOUR, MINUTE, STARTS_S
 from tests.console.report.conftest import NAMES
 
 
@@ -52,6 +52,27 @@ def test_a_page_says_what_the_document_says(document: Document) -> None:
     assert "<i>micrô</i>" in page.text
 
 
+def test_a_number_that_was_counted_later_says_when(store: Store) -> None:
+    store.conferences.keep_summons([bed.summons("chi-linh", roll_calls=(STARTS_S + 30,))])
+    store.write([bed.window("chi-linh", STARTS_S + 52, STARTS_S + HOUR, 19, {"dark": 18.0})])
+    page = " ".join(Seen(html.page(bed.made(store))).text.split())
+    assert "19 lúc counted at 08:00:52" in page
+    assert "1,2 tối hoặc bị che dark or covered 0,3 " in page  # each reason its own minutes
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(3, "0,1"), (18, "0,3"), (60, "1,0"), (594, "9,9"), (599, "10")])
+def test_minutes_have_a_decimal_below_ten(seconds: float, shown: str) -> None:
+    assert html.minutes(seconds) == shown
+
+
+def test_where_the_mark_is_missing_a_word_says_why(store: Store) -> None:
+    store.conferences.keep_summons([bed.summons("chi-linh", lasts_s=150)])
+    store.write([bed.window("chi-linh", STARTS_S, STARTS_S + 150, 19, {"dark": 18.0})])
+    page = " ".join(Seen(html.page(bed.made(store))).text.split())
+    assert "chưa rõ 12 %" in page
+    assert "0,3 tối hoặc bị che" in page
+
+
 def test_nothing_in_a_name_is_markup_and_nothing_is_fetched(document: Document) -> None:
     page = Seen(html.page(document))
     tags = {tag for tag, _ in page.elements}
@@ -83,8 +104,11 @@ def test_pages_of_nothing_at_all(store: Store) -> None:
         assert raw, name
 
 
-@pytest.mark.parametrize(("separator", "mean", "rate"), [(";", "15,6", "120,0"), (",", "15.6", "120.0")])
-def test_a_sheet_gives_every_letter_back(document: Document, separator: str, mean: str, rate: str) -> None:
+@pytest.mark.parametrize(
+    ("separator", "mean", "rate", "why"),
+    [(";", "15,6", "120,0", "tối hoặc bị che 10,0"), (",", "15.6", "120.0", "tối hoặc bị che 10.0")],
+)
+def test_a_sheet_gives_every_letter_back(document: Document, separator: str, mean: str, rate: str, why: str) -> None:
     raw = sheet.sites(document, separator).encode()
     assert raw.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), delimiter=separator))
@@ -96,16 +120,21 @@ def test_a_sheet_gives_every_letter_back(document: Document, separator: str, mea
     by_site = {row["Mã / Site"]: row for row in rows}
     assert by_site["nam-sach"]["Trung bình / Mean"] == "16,4".replace(",", mean[2])
     assert by_site["binh-giang"]["Tỷ lệ % / Rate %"] == rate
-    assert by_site["nam-sach"]["Lý do chưa rõ / Why unknown"] == "dark=10.0"
+    assert by_site["nam-sach"]["Lý do chưa rõ / Why unknown"] == why
+    assert by_site["nam-sach"]["Không có sự cố / Untroubled"] == "không"
+    assert by_site["nam-sach"]["Vì sao / Why not"] == "sự cố"
+    assert by_site["chi-linh"]["Huỷ họp / Called off"] == "không"
     assert by_site["chi-linh"]["Điểm danh / Roll-call 2026-11-20 08:15:00"] == "20"
     assert by_site["gia-loc"]["Có mặt / Present"] == ""
-    assert len(sheet.SITE_COLUMNS) + 1 == len(rows[0])
+    assert by_site["nam-sach"]["Điểm danh / Roll-call 2026-11-20 08:15:00"] == "18"
+    assert by_site["nam-sach"]["Đếm lúc / Counted at 2026-11-20 08:15:00"] == "2026-11-20 08:20:00"
+    assert len(sheet.SITE_COLUMNS) + 2 == len(rows[0])
 
 
 def test_no_cell_is_a_formula(document: Document) -> None:
     for text in (sheet.sites(document), sheet.incidents(document)):
         for row in csv.reader(io.StringIO(text.removeprefix(sheet.MARK), newline=""), delimiter=";"):
-            assert not [cell for cell in row if cell.startswith(sheet.FORMULA)]
+            assert not [cell for cell in row if sheet.FORMULA.match(cell)]
     assert "'=HYPERLINK" in sheet.sites(document)
 
 
@@ -121,7 +150,7 @@ def test_charts_are_a_picture_that_grows_with_the_sites_and_is_always_the_same(d
     raw = charts.png(document)
     width, height, pixels = picture(raw)
     assert width == charts.WIDTH_IN * charts.DPI
-    assert height == pytest.approx((7.3 + charts.ROW_IN * 6) * charts.DPI, abs=2)
+    assert height == pytest.approx((7.9 + charts.ROW_IN * 6) * charts.DPI, abs=2)
     assert len(set(pixels)) > 20  # there is something on it
     assert charts.png(document) == raw
     assert b"tEXt" not in raw
@@ -142,7 +171,7 @@ def picture(raw: bytes) -> tuple[int, int, bytes]:
 def test_what_the_font_cannot_draw_is_a_dot() -> None:
     assert charts.drawable("Hội nghị Đắk Lắk ỳỵỹ") == "Hội nghị Đắk Lắk ỳỵỹ"
     assert charts.drawable("a\u202eb\U0001f3dbc\n") == "a·b·c·"
-    assert charts.drawable("x" * 99) == "x" * 39 + "…"
+    assert charts.drawable("x" * 99) == "x" * 71 + "…"
 
 
 def test_json_is_the_document(document: Document) -> None:
