@@ -72,6 +72,9 @@ read_arguments() {
     --centre) refuse "installing a centre comes with a later version; --demo and --test are there" ;;
     *) refuse "${ARGS[0]} is no option of it; use --demo, --test, --dry-run or --help" ;;
   esac
+  for word in "${ARGS[@]}"; do
+    [[ $word != --demo && $word != --test ]] || refuse "one of --demo and --test, not both"
+  done
   case $OPENCV in
     headless) OPENCV=opencv-python-headless ;;
     opencv-python) ;;

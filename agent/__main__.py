@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from agent import __version__
 from agent.console import complaints
@@ -191,6 +192,9 @@ def main(arguments: list[str] | None = None) -> Any:
         keep_local_time()
     try:
         code = cli.main(arguments, prog_name="diemcau", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        code = WRONG_USE
     except click.UsageError as error:
         complain(complaints.of_use(error))
         code = WRONG_FLAGS if arguments[:1] == ["run"] else WRONG_USE

@@ -135,6 +135,8 @@ def test_help_names_both_modes_and_their_options(machine: Machine, word: str) ->
         (["--centre"], "later version"),
         (["--demmo"], "--demmo"),
         (["demo"], "--demo"),
+        (["--test", "--demo"], "not both"),
+        (["--demo", "--sites", "2", "--test"], "not both"),
     ],
 )
 def test_what_it_cannot_do_it_refuses_with_one_sentence(machine: Machine, words: list[str], named: str) -> None:

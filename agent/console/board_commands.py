@@ -9,12 +9,13 @@ from agent.console.board_user_commands import (
     complain,
     engine_of,
     file_of,
+    how_to_add,
     of_centre,
     of_database,
     opened_with_users,
     user,
 )
-from agent.console.options import broker_of
+from agent.console.options import CENTRE, broker_of
 
 if TYPE_CHECKING:
     from agent.console.board.place import Place
@@ -48,13 +49,13 @@ def _serve(
     from agent.core.contract import compact
 
     set_up_logging()
-    place = _place(file, given)
+    place, address = _place(file, given), broker_of(broker, centre)
     store = opened_with_users(database, file)
     try:
         from agent.console.board.live import Live
         from agent.console.board.serve import Board
 
-        running = Board(Live(broker_of(broker, centre), engine_of(store)), engine_of(store), place)
+        running = Board(Live(address, engine_of(store)), engine_of(store), place)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: running.end())
         with running:
@@ -63,7 +64,8 @@ def _serve(
                 compact({"url": running.url, "users": users}) if as_json else f"bảng điều khiển / board: {running.url}"
             )
             if not users:
-                complain("chưa có người dùng / nobody can sign in yet: diemcau board user add NAME --role technician")
+                how = how_to_add(database, CENTRE if file is None else centre)
+                complain(f"chưa có người dùng / nobody can sign in yet: {how}")
             running.wait()
     finally:
         store.close()

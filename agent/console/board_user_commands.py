@@ -1,5 +1,6 @@
 """``diemcau board user``: who may sign in to the board."""
 
+import shlex
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -49,8 +50,8 @@ def file_of(broker: str | None, centre: str) -> "Centre | None":
     return load_centre(Path(centre))
 
 
-def opened_with_users(database: str | None, file: "Centre | None") -> "Store":
-    """The centre's database with the board's tables. Raises StoreError."""
+def opened_with_users(database: str | None, file: "Centre | None", may_be_new: bool = True) -> "Store":
+    """The centre's database with the board's tables. Raises StoreError, also where there is none and none is made."""
     from agent.console.record import DATABASE, opened
     from agent.core.errors import StoreError
 
@@ -58,7 +59,16 @@ def opened_with_users(database: str | None, file: "Centre | None") -> "Store":
         raise StoreError(*NO_LIBRARIES)
     from agent.console.board import board_tables  # noqa: F401 # made with the others
 
-    return opened(database or (file.database if file is not None else "") or DATABASE)
+    return opened(database or (file.database if file is not None else "") or DATABASE, may_be_new)
+
+
+def how_to_add(database: str | None, centre: str) -> str:
+    """The command for the first user of this database, as a shell takes it; without the database's password."""
+    from sqlalchemy import make_url
+
+    where = ["--database", make_url(database).render_as_string()] if database else ["--centre", centre]
+    is_told = bool(database) or centre != CENTRE
+    return shlex.join(["diemcau", "board", "user", "add", "NAME", "--role", "technician", *(where if is_told else [])])
 
 
 def engine_of(store: "Store") -> "Engine":
@@ -79,7 +89,7 @@ def user() -> None:
 @of_database
 def add(name: str, role: "Role", secret_file: str | None, centre: str, database: str | None) -> int:
     """Thêm người dùng / somebody new; the password is asked for twice."""
-    with _users(database, centre) as users:
+    with _users(database, centre, may_be_new=True) as users:
         users.add(name, role, _secret(secret_file))
     complain(f"{name}: {role}")
     return 0
@@ -102,7 +112,7 @@ def list_(as_json: bool, centre: str, database: str | None) -> int:
     for each in accounts:
         click.echo(f"{each.name:<40} {each.role}")
     if not accounts:
-        complain("chưa có người dùng / no users yet: diemcau board user add NAME --role technician")
+        complain(f"chưa có người dùng / no users yet: {how_to_add(database, centre)}")
     return 0
 
 
@@ -142,9 +152,9 @@ def change_role(name: str, role: "Role", centre: str, database: str | None) -> i
 
 
 @contextmanager
-def _users(database: str | None, centre: str) -> "Iterator[Users]":
+def _users(database: str | None, centre: str, may_be_new: bool = False) -> "Iterator[Users]":
     """The database's. Raises StoreError, also where it goes away meanwhile."""
-    store = opened_with_users(database, file_of(None, centre))
+    store = opened_with_users(database, file_of(None, centre), may_be_new)
     from sqlalchemy.exc import SQLAlchemyError
 
     from agent.console.board.users import Users

@@ -19,7 +19,7 @@ from agent.console.options import CENTRE, FiniteRange, broker_of
 from agent.console.site_commands import complain
 from agent.console.sites import plain
 from agent.core.contract import Conference, compact
-from agent.core.errors import ConfigError, Problem
+from agent.core.errors import ConfigError, quoted
 
 PHASE = {"next": ("sắp họp", "next"), "live": ("đang họp", "live"), "over": ("đã họp", "over")}
 OUTCOME = {
@@ -113,7 +113,7 @@ def clear(id_: str, broker: str | None, centre: str, yes: bool, as_json: bool) -
     with _desk(broker, centre) as (desk, held):
         told = _by_id(held, id_).get(id_)
         if told is None:
-            complain(f"không điểm cầu nào giữ {id_[:64]!a} / no site holds it (`diemcau conference show`)")
+            complain(f"không điểm cầu nào giữ {quoted(id_, 64)} / no site holds it (`diemcau conference show`)")
             return 1
         first = next(iter(told.values()))
         word = " / ".join(PHASE[plans.phase(first, datetime.now(UTC))])
@@ -135,10 +135,8 @@ def _desk(broker: str | None, centre: str) -> Iterator[tuple[ConferenceDesk, Hel
 
 
 def _sheet(path: str) -> dict[str, int]:
-    try:
-        return read_sheet(Path(path).read_bytes(), path)
-    except OSError as error:
-        raise ConfigError(path, (Problem("", f"không đọc được / cannot be read: {error.strerror}"),)) from error
+    """Raises SheetError, or OSError: it cannot be read."""
+    return read_sheet(Path(path).read_bytes(), path)
 
 
 def _of_options(form: plans.Form, now: datetime) -> Conference:

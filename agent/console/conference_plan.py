@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from agent.core.contract import ROLL_CALLS_MAX, Conference, refusal
-from agent.core.errors import ConfigError, Problem
+from agent.core.errors import ConfigError, Problem, quoted
 from agent.core.wire import YEARS
 
 ID_MAX, TITLE_MAX = 64, 400
@@ -188,7 +188,7 @@ def _calls(
         if at is not None and starts is not None and at < starts and HOUR.fullmatch(text.strip()):
             at += timedelta(days=1)  # it goes on after midnight
         if at is None:
-            problems.append(Problem("roll_call", f"{text[:30]!a}: {A_TIME}"))
+            problems.append(Problem("roll_call", f"{quoted(text, 30)}: {A_TIME}"))
         elif starts is not None and ends is not None and not starts <= at < ends:
             problems.append(Problem("roll_call", f"{text.strip()}: {CALL_OUTSIDE}"))
         else:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from agent.core.contract import PEOPLE_MAX
-from agent.core.errors import ConfigError, Problem
+from agent.core.errors import Problem, SheetError, quoted
 from agent.core.identity import is_site_id
 
 ROWS_MAX = 20_000
@@ -34,12 +34,12 @@ def read_sheet(raw: bytes, source: str, most: int = ROWS_MAX) -> dict[str, int]:
     """The number of people that each site is to send, by site, of at most so many sites.
 
     Raises:
-        ConfigError: With every problem at once, each with its line.
+        SheetError: With every problem at once, each with its line.
     """
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(source, (Problem("", NOT_UTF_8, SAVE_AS),)) from None
+        raise SheetError(source, (Problem("", NOT_UTF_8, SAVE_AS),)) from None
     separator = max(",;\t", key=text.split("\n", 1)[0].count)
     try:
         numbered = islice(
@@ -47,12 +47,12 @@ def read_sheet(raw: bytes, source: str, most: int = ROWS_MAX) -> dict[str, int]:
         )
         rows = list(numbered)
     except csv.Error as error:
-        raise ConfigError(source, (Problem("", f"không đọc được bảng / this is no table: {error}"),)) from None
+        raise SheetError(source, (Problem("", f"không đọc được bảng / this is no table: {error}"),)) from None
     columns = [cell.casefold() for cell in rows[0][1]] if rows else []
     site = next((name for name in SITE_COLUMNS if name in columns), "site")
     once = all(columns.count(name) == 1 for name in (site, "summoned"))
     if not once or not 2 <= len(rows) <= most + 1:
-        raise ConfigError(source, (Problem(_at(1), HEAD.format(most=most)),))
+        raise SheetError(source, (Problem(_at(1), HEAD.format(most=most)),))
     return _checked(rows[1:], columns.index(site), columns.index("summoned"), source)
 
 
@@ -70,15 +70,15 @@ def _checked(rows: Iterable[Line], at_site: int, at_people: int, source: str) ->
         padded = cells + [""] * (1 + max(at_site, at_people))
         site, people = padded[at_site], _people(padded[at_people])
         if not is_site_id(site):
-            problems.append(Problem(_at(line), f"{site[:40]!a}: {NOT_A_SITE}"))
+            problems.append(Problem(_at(line), f"{quoted(site)}: {NOT_A_SITE}"))
         elif site in first:
             problems.append(Problem(_at(line), f"{site}: trùng mã / this site comes twice ({_at(first[site])})"))
         if people is None:
-            problems.append(Problem(_at(line), f"{padded[at_people][:20]!a}: {NOT_PEOPLE}"))
+            problems.append(Problem(_at(line), f"{quoted(padded[at_people], 20)}: {NOT_PEOPLE}"))
         first.setdefault(site, line)
         summoned[site] = people or 0
     if problems:
-        raise ConfigError(source, tuple(problems))
+        raise SheetError(source, tuple(problems))
     return summoned
 
 

@@ -22,7 +22,7 @@ from agent.console.sites import plain
 from agent.console.words import both
 from agent.core.config_document import unfit
 from agent.core.contract import compact
-from agent.core.errors import ConfigError, StoreError
+from agent.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from agent.console.recorder_configs import Pushed, Told
@@ -118,13 +118,7 @@ def _unheard_of(store: "Store", names: tuple[str, ...]) -> list[str]:
 def opened_to_read(centre: str, database: str | None) -> "Store":
     """The centre's database. Raises StoreError: there is none, or it cannot be opened."""
     url = database or (load_centre(Path(centre)).database if is_there(Path(centre)) else "") or DATABASE
-    path = url.removeprefix("sqlite:///")
-    if path != url and not is_there(Path(path)):  # it would be made, and be empty
-        raise StoreError(
-            f"there is no database at {path}: name it with --database URL, or as `database` in {centre}",
-            f"không có cơ sở dữ liệu ở {path}: dùng --database URL hoặc ghi `database` vào {centre}",
-        )
-    return opened(url)
+    return opened(url, may_be_new=False)
 
 
 def records_of(store: "Store", site: str) -> list[Record]:

@@ -8,6 +8,7 @@ import click
 
 from agent.console.config_sites import SiteConfig
 from agent.console.sites import plain
+from agent.core.errors import quoted
 from agent.core.identity import is_site_id
 
 GROUPS_SHOWN = 20
@@ -20,7 +21,7 @@ def wanted(names: tuple[str, ...], all_: bool, group: str | None) -> tuple[str, 
         raise click.UsageError("which sites? Name them, or say --all, or --group NAME: one of the three.")
     for name in names:
         if not is_site_id(name):
-            raise click.UsageError(f"{name[:40]!a} is no site's id: words of a-z and 0-9 joined by -.")
+            raise click.UsageError(f"{quoted(name)} is no site's id: words of a-z and 0-9 joined by -.")
     return tuple(dict.fromkeys(names))
 
 

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.core.contract import Moment
-from agent.core.errors import ConfigError, Problem
+from agent.core.errors import ConfigError, Problem, quoted
 from agent.core.identity import is_site_id
 
 FILE = "sites.json"
@@ -246,4 +246,4 @@ def _at(line: int) -> str:
 
 def _shown(id_: str) -> str:
     """An id that is none, fit for a terminal."""
-    return ascii(id_[:40])
+    return quoted(id_)

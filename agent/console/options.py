@@ -30,10 +30,11 @@ class SiteId(click.types.StringParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The id. Fails with one sentence otherwise."""
+        from agent.core.errors import quoted
         from agent.core.identity import is_site_id
 
         if not is_site_id(str(value)):
-            shown = ascii(str(value)[:40])  # it may hold whatever a terminal obeys
+            shown = quoted(str(value))
             self.fail(f"{shown}: a site id is words of a-z and 0-9 joined by -, at most 63 characters.", param, ctx)
         return str(value)
 

@@ -41,8 +41,9 @@ def record(broker: str | None, centre: str, database: str | None, name: str | No
     from agent.console.recorder import Recorder
 
     set_up_logging()
+    address = broker_of(broker, centre)
     store = opened(database or _database_of(broker, centre))
-    recorder = Recorder(broker_of(broker, centre), store, f"diemcau-recorder-{name or socket.gethostname()}"[:63])
+    recorder = Recorder(address, store, f"diemcau-recorder-{name or socket.gethostname()}"[:63])
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: recorder.close())
     logging.getLogger("diemcau.recorder").info("recording into %s", store.shown)
@@ -53,8 +54,10 @@ def record(broker: str | None, centre: str, database: str | None, name: str | No
     return 0
 
 
-def opened(url: str) -> "Store":
-    """The database, with its tables. Raises StoreError: Vietnamese first, English beside, no password."""
+def opened(url: str, may_be_new: bool = True) -> "Store":
+    """The database, with its tables; one of SQLite is made where ``may_be_new``, with its folder, but no path of
+    folders: that would be a name that was mistyped. Raises StoreError: no password is in it.
+    """
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     from agent.console.store import Store
@@ -65,8 +68,8 @@ def opened(url: str) -> "Store":
     except (ArgumentError, ImportError) as error:
         raise StoreError(*(NO_DRIVER if getattr(error, "name", None) == "psycopg" else NO_URL)) from error
     try:
-        if store.file is not None:
-            Path(store.file).parent.mkdir(parents=True, exist_ok=True)
+        if store.file is not None and not store.file.startswith("file:"):
+            _make_room(Path(store.file), may_be_new)
         store.start()
     except (SQLAlchemyError, OSError) as error:
         logging.getLogger("diemcau.recorder").debug("database", exc_info=error)
@@ -75,6 +78,25 @@ def opened(url: str) -> "Store":
             f"không mở được {store.shown}: kiểm tra máy chủ cơ sở dữ liệu, quyền và chỗ trống",
         ) from error
     return store
+
+
+def _make_room(file: Path, may_be_new: bool) -> None:
+    """The folder of SQLite's file. Raises StoreError, or OSError: it cannot be made."""
+    from agent.adapters.files import is_there
+    from agent.core.errors import StoreError
+
+    if not may_be_new and not is_there(file):
+        raise StoreError(
+            f"there is no database at {file}: name it with --database URL, or as `database` in the centre's file",
+            f"không có cơ sở dữ liệu ở {file}: dùng --database URL hoặc ghi `database` vào tệp của trung tâm",
+        )
+    try:
+        file.parent.mkdir(exist_ok=True)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"there is no folder {file.parent.parent}: correct the database's URL, or make the folder",
+            f"không có thư mục {file.parent.parent}: sửa URL của cơ sở dữ liệu hoặc tạo thư mục",
+        ) from error
 
 
 def _database_of(broker: str | None, centre: str) -> str:

@@ -4,6 +4,7 @@
 
     AgentError                one sentence for people; str(error) is that sentence
     ├── ConfigError           a file that a person wrote is wrong; carries every problem at once
+    │   └── SheetError            it is a table: a problem a line
     ├── RelayError            a relay's pin could not be driven: that load's real state is unknown
     │   └── NoLineError       its line is not to be had at all
     ├── LinkError             the broker cannot be used (refused, unreachable, wrong certificate)
@@ -18,9 +19,19 @@ flies is our bug: it falls with its traceback and systemd starts us again.
 
 from dataclasses import dataclass
 
+PROBLEMS_SHOWN = 50  # of a table that has thousands of lines, perhaps all of them wrong
+
 
 class AgentError(Exception):
     """Base of every error that is not a bug. ``str()`` is one sentence that says what to do."""
+
+
+def quoted(text: str, most: int = 40) -> str:
+    """What somebody wrote, for a sentence about it: letters of all languages as they are; what a terminal or a text
+    that runs the other way would obey is spelled out.
+    """
+    shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text[:most])
+    return f"'{shown}{'…' if len(text) > most else ''}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,16 @@ class ConfigError(AgentError):
         self.source = source
         self.problems = problems
         super().__init__(f"{source}: " + "; ".join(map(str, problems)))
+
+
+class SheetError(ConfigError):
+    """A table that a person made is wrong: each problem on a line of its own, as it is in the table."""
+
+    def __str__(self) -> str:
+        lines = [str(each) for each in self.problems[:PROBLEMS_SHOWN]]
+        more = len(self.problems) - len(lines)
+        rest = [f"… và {more} lỗi khác / and {more} more"] if more else []
+        return "\n  ".join([f"the table is not right: {self.source}", *lines, *rest])
 
 
 class RelayError(AgentError):

@@ -75,11 +75,19 @@ def test_what_is_hidden_is_proposed_to_nobody(wrong: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "first"),
     [
-        (["drill", "--nope"], 2, "lệnh chưa đúng, xem `diemcau drill --help`"),
-        (["power", "nam-sach", "up"], 2, "lệnh chưa đúng, xem `diemcau power --help`"),
-        (["drill", "--within", "0"], 2, "lệnh chưa đúng, xem `diemcau drill --help`"),
-        (["no-such-command"], 2, "lệnh chưa đúng, xem `diemcau --help`"),
-        (["run", "--nope"], 78, "lệnh chưa đúng, xem `diemcau run --help`"),
+        (["drill", "--nope"], 2, "lệnh chưa đúng: không có tuỳ chọn --nope, xem `diemcau drill --help`"),
+        (
+            ["power", "nam-sach", "up"],
+            2,
+            "lệnh chưa đúng: {on|off} phải là một trong 'on', 'off', xem `diemcau power --help`",
+        ),
+        (
+            ["drill", "--within", "0"],
+            2,
+            "lệnh chưa đúng: --within phải trong khoảng 1<=x<=300, xem `diemcau drill --help`",
+        ),
+        (["no-such-command"], 2, "lệnh chưa đúng: không có lệnh no-such-command, xem `diemcau --help`"),
+        (["run", "--nope"], 78, "lệnh chưa đúng: không có tuỳ chọn --nope, xem `diemcau run --help`"),
         (["watch", "--broker", "http://x"], 2, "lệnh chưa đúng, xem `diemcau watch --help`"),
         (["watch", "--centre", "/no/such/file"], 1, "tệp cấu hình chưa đúng"),
         (

@@ -1,7 +1,7 @@
 """The board in a real browser: fourteen sites, somebody who looks, somebody who acts, and what the screen then says."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
@@ -16,7 +16,6 @@ from tests.console.board.bed import Bed, standing
 from tests.console.board.browser import DESK, PHONE, WALL, Browser, need_browser
 from tests.console.board.places_bed import places
 
-VIETNAM = timezone(timedelta(hours=7))
 SITES = places(14)
 LOST, FAULTY, WARNING, UNKNOWN, WATCHED, ACTED_ON, DRAWN_ON = (each.site for each in SITES[:7])
 
@@ -226,7 +225,6 @@ def test_a_conference_from_the_summons_to_the_report(bed: Bed, browser: Browser)
     browser.sign_in("operator")
     browser.open("/conference/new")
     now = datetime.now().astimezone()
-    now = now.astimezone(now.tzinfo if now.utcoffset() else VIETNAM)  # as agent/console/centre_time.py has it
     begin, end = (f"{now + timedelta(minutes=minutes):%Y-%m-%dT%H:%M}" for minutes in (-12, 120))
     browser.one("#title").send_keys("Giao ban <tháng> 5")
     for name, value in (("starts", begin), ("ends", end)):

@@ -16,6 +16,8 @@ from click.testing import CliRunner
 
 from agent.adapters.mosquitto import Mosquitto
 from agent.console.board_commands import board
+from agent.console.board_user_commands import how_to_add
+from agent.console.options import CENTRE
 from agent.core.errors import AgentError, ConfigError, LinkError, StoreError
 from tests.conftest import PATIENCE_S
 from tests.console.board.access_bed import PASSWORD, Browser
@@ -46,8 +48,9 @@ def listed(user: Callable[..., Any]) -> list[tuple[str, str]]:
     return [(each["name"], each["role"]) for each in json.loads(user("list", "--json").stdout)["users"]]
 
 
-def test_users_come_change_and_go(user: Callable[..., Any], tmp_path: Path) -> None:
-    assert "no users yet" in user("list").stderr
+def test_users_come_change_and_go(user: Callable[..., Any], database: str, tmp_path: Path) -> None:
+    with pytest.raises(AgentError, match="there is no database"):
+        user("list")
     assert user("add", "Lan", "--role", "operator", "--password-file", "-", typed=f"{PASSWORD}\r\n").return_value == 0
     (tmp_path / "secret").write_text(f"\ufeff{PASSWORD}\nmore\n")
     assert user("add", "Nguyễn Hà", "--role", "viewer", "--password-file", str(tmp_path / "secret")).return_value == 0
@@ -57,6 +60,8 @@ def test_users_come_change_and_go(user: Callable[..., Any], tmp_path: Path) -> N
     user("password", "lan", "--password-file", "-", typed="another password\n")
     user("remove", "nguyễn hà")
     assert listed(user) == [("Lan", "technician")]
+    user("remove", "Lan")
+    assert f"no users yet: diemcau board user add NAME --role technician --database {database}" in user("list").stderr
 
 
 def test_what_no_user_can_be_is_one_sentence(user: Callable[..., Any], tmp_path: Path) -> None:
@@ -172,4 +177,34 @@ def test_it_says_how_to_make_the_first_user(start: Start, broker: Mosquitto, dat
     assert "http://127.0.0.1:" in process.stdout.readline()
     process.terminate()
     assert process.wait(PATIENCE_S) == 0
-    assert "diemcau board user add NAME" in (tmp_path / "errors").read_text()
+    said = (tmp_path / "errors").read_text()
+    assert f"diemcau board user add NAME --role technician --database {database}\n" in said
+
+
+def test_what_it_says_can_be_typed_and_tells_no_password() -> None:
+    add = "diemcau board user add NAME --role technician"
+    assert how_to_add(None, CENTRE) == add
+    assert how_to_add(None, "/srv/my centre.toml") == f"{add} --centre '/srv/my centre.toml'"
+    url = "postgresql+psycopg://diemcau:{}@host/centre"
+    assert how_to_add(url.format("secret"), "/srv/c.toml") == f"{add} --database '{url.format('***')}'"
+
+
+@pytest.mark.parametrize(
+    "words", [["list"], ["remove", "Lan"], ["role", "Lan", "viewer"], ["password", "Lan", "--password-file", "-"]]
+)
+def test_a_database_that_is_not_there_is_made_for_nobody_who_only_asks(
+    user: Callable[..., Any], tmp_path: Path, words: list[str]
+) -> None:
+    with pytest.raises(StoreError, match="there is no database at"):
+        user(*words, typed=PASSWORD)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_last_folder_is_made_and_no_path_of_them(user: Callable[..., Any], tmp_path: Path) -> None:
+    words = ("add", "Lan", "--role", "viewer", "--password-file", "-")
+    new = ["user", *words, "--database", f"sqlite:///{tmp_path}/new/centre.db"]
+    assert CliRunner().invoke(board, new, input=PASSWORD, standalone_mode=False).exception is None
+    assert (tmp_path / "new/centre.db").exists()
+    with pytest.raises(StoreError, match=f"there is no folder {tmp_path}/nope"):
+        invoke("user", *words, "--database", f"sqlite:///{tmp_path}/nope/x/y.db")
+    assert not (tmp_path / "nope").exists()
