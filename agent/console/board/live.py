@@ -237,6 +237,7 @@ class Live:
                 self._pace.connected(time.monotonic())
                 self._fold.connected()
                 self._trouble = ""
+                log.info("connected to the broker")
                 self._courier.up()
             case _:
                 event()
