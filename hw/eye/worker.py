@@ -174,7 +174,8 @@ def _look_and_tell(end: socket.socket, order: WatchCamera, viewer: Viewer, life:
             work = view.work_width, view.work_height
             give_back_memory()
         _send(end, _report(order, view, sameness.add(view), governor))
-        _listen(end, governor, 0)
+        if _listen(end, governor, 0):
+            due_s = governor.due_s(time.monotonic(), cpu_s())
         while due_s > time.monotonic() + SOON_S:
             _rest(end, due_s, life, governor)
             due_s = governor.due_s(time.monotonic(), cpu_s())

@@ -82,8 +82,9 @@ class Agent:
         return decode_event(self._lines.readline())
 
     def frame(self) -> FrameSeen:
+        until_s = time.monotonic() + PATIENCE_S  # an eye that rests gives signs of life for ever
         while not isinstance(event := self.next(), FrameSeen):
-            pass
+            assert time.monotonic() < until_s
         return event
 
     def leave(self) -> None:
@@ -280,6 +281,24 @@ def test_the_same_order_again_changes_the_interval_also_in_the_middle_of_a_rest(
     agent.says(order(interval_s=0.2), {"people": 3})
     assert agent.frame().watch == agent.frame().watch == 1
     assert len(agent.opened) == 1
+
+
+def test_an_order_that_comes_while_the_look_is_told_counts_at_once(agent: Agent) -> None:
+    """Else the rest that was reckoned before would be kept, and nothing more would come to cut it short."""
+    listens, told = threading.Event(), threading.Event()
+
+    class Told(Sees):
+        def view(self, after_s: float, wait_s: float) -> View | None:
+            listens.set()
+            told.wait(PATIENCE_S)
+            return super().view(after_s, wait_s)
+
+    agent.viewer = Told(seen(1.0))
+    agent.says(order(interval_s=3600.0))
+    assert listens.wait(PATIENCE_S)
+    agent.says(order(interval_s=0.2))
+    told.set()
+    assert [agent.frame().watch, agent.frame().watch] == [1, 1]
 
 
 def test_what_is_no_order_ends_the_eye(agent: Agent) -> None:
