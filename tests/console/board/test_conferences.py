@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,6 +33,14 @@ from tests.console.board.stand_in import StandIn, tile
 from tests.console.test_store import window
 
 NOW = datetime.now().astimezone().replace(microsecond=0)
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test may begin half an hour after it was collected."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now().astimezone().replace(microsecond=0))
+
+
 NASTY = '<b>Họp</b> "&\u202e'
 
 
