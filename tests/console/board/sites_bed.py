@@ -46,6 +46,7 @@ class Crowd:
         self._said: dict[str, dict[str, dict[str, Any]]] = {}  # by site and topic
         self.muted: set[str] = set()  # those that say nothing by themselves
         self._room = threading.Semaphore(UNDER_WAY)
+        self._speaking = threading.RLock()
         self._ready = threading.Event()
         self._ends: list[Callable[[], None]] = []
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
@@ -69,9 +70,10 @@ class Crowd:
     def say(self, site: str, name: str, /, retain: bool = True, **fields: Any) -> None:
         """Say something that the contract has."""
         model = contract.MODELS[name]
-        if retain:
-            self._said.setdefault(site, {})[name] = fields
-        self.raw(site, name, encode(model.model_validate({**common(), **fields})), retain)
+        with self._speaking:
+            if retain:
+                self._said.setdefault(site, {})[name] = fields
+            self.raw(site, name, encode(model.model_validate({**common(), **fields})), retain)
 
     def arrive(self, sites: Iterable[str] | None = None) -> None:
         """They say all that a site says when it connects; back when the broker has it."""
@@ -159,7 +161,8 @@ class Crowd:
         return self._until_closed(threading.Thread(target=beat, daemon=True), end)
 
     def _again(self, site: str, name: str) -> None:
-        self.say(site, name, retain=True, **self._said[site][name])
+        with self._speaking:  # else an old number would be said again after a newer one, and kept
+            self.say(site, name, retain=True, **self._said[site][name])
 
     def counts_on(self, per_s: float, seed: int = 8) -> Callable[[], None]:
         """Another number of another site, so many times a second, until what is returned is called.
