@@ -51,12 +51,12 @@ return {load: page.loadEventEnd, bytes: page.transferSize, answer: page.response
 """
 # Each tile that is put in, with its number and the time, by the clock that the sites' side has too.
 SHOWN = """
-window.shown = [];
+window.benchShown = [];
 const watch = new MutationObserver((changes) => {
   const now = performance.timeOrigin + performance.now();
   for (const {addedNodes} of changes) for (const each of addedNodes) {
     const number = each.nodeType === 1 && each.matches(".tile") && each.querySelector(".count b").textContent;
-    if (number) shown.push([each.id.slice(2), number, now / 1000]);
+    if (number) benchShown.push([each.id.slice(2), number, now / 1000]);
   }
 });
 watch.observe(document.getElementById("sites"), {childList: true, subtree: true});
@@ -163,7 +163,7 @@ def _shown(bed: Bed, for_s: float) -> dict[str, Any]:
     taken, ended_s = cost.so_far(), time.time()
     time.sleep(2)
     seen: dict[tuple[str, int], float] = {}
-    for site, number, at_s in bed.browser.js("return shown"):
+    for site, number, at_s in bed.browser.js("return benchShown"):
         seen.setdefault((site, int(number.replace(".", "").lstrip("≈"))), at_s)
     wanted = {key: at_s for key, at_s in tuple(bed.crowd.published.items()) if began_s <= at_s < ended_s}
     late_s = sorted(seen[key] - at_s for key, at_s in wanted.items() if key in seen)
