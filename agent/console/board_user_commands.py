@@ -158,13 +158,13 @@ def _users(database: str | None, centre: str, may_be_new: bool = False) -> "Iter
     from sqlalchemy.exc import SQLAlchemyError
 
     from agent.console.board.users import Users
+    from agent.console.record import why_of
     from agent.core.errors import StoreError
 
     try:
         yield Users(engine_of(store))
     except SQLAlchemyError as error:
-        why = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise StoreError(f"the database {store.shown} cannot be used: {why}") from error
+        raise StoreError(f"the database {store.shown} cannot be used: {why_of(error)}") from error
     finally:
         store.close()
 

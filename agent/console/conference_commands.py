@@ -116,8 +116,10 @@ def clear(id_: str, broker: str | None, centre: str, yes: bool, as_json: bool) -
             complain(f"không điểm cầu nào giữ {quoted(id_, 64)} / no site holds it (`diemcau conference show`)")
             return 1
         first = next(iter(told.values()))
-        word = " / ".join(PHASE[plans.phase(first, datetime.now(UTC))])
-        doubt = f"huỷ {plain(first.title) or id_} ({word}) ở {len(told)} điểm cầu / call it off at {len(told)} sites"
+        phase = plans.phase(first, datetime.now(UTC))
+        word = " / ".join(PHASE[phase])
+        verb, english = ("kết thúc sớm", "end it now") if phase == "live" else ("huỷ", "call it off")
+        doubt = f"{verb} {plain(first.title) or id_} ({word}) ở {len(told)} điểm cầu / {english} at {len(told)} sites"
         if not _agreed([doubt], yes):
             return _nothing(as_json)
         outcome = desk.tell(dict.fromkeys(told))

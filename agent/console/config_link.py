@@ -2,7 +2,7 @@
 
 import queue
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -62,7 +62,35 @@ class Post(Protocol):
     def settle(self, within_s: float) -> bool: ...
 
 
-class Desk(Listener):
+class Waiting:
+    """What every desk waits with, whatever its connection: what came, and what the broker has not answered yet."""
+
+    _came: "queue.SimpleQueue[Any]"
+    _under_way: Sized
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the broker has answered everything that was published."""
+        return not self._under_way
+
+    def next(self, wait_s: float) -> Heard | Receipt | None:
+        """What has come, kept in ``known`` already; None: nothing did, within this time."""
+        raise NotImplementedError
+
+    def catch_up(self) -> None:
+        """Take in what has come while nobody listened."""
+        while not self._came.empty():
+            self.next(0)
+
+    def settle(self, within_s: float) -> bool:
+        """Wait for the broker's answers; whether all have come."""
+        until_s = time.monotonic() + within_s
+        while self._under_way and (left_s := until_s - time.monotonic()) > 0:
+            self.next(left_s)
+        return self.is_settled
+
+
+class Desk(Waiting, Listener):
     """Thread: one, but for what comes.
 
     Args:
@@ -78,11 +106,6 @@ class Desk(Listener):
         self._under_way: dict[tuple[Any, int], Letter] = {}  # by connection and number
         self._newest: dict[tuple[str, str], Any] = {}  # by site and name: the connection of the last letter
         self.known: dict[str, SiteConfig] = {}
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the broker has answered everything that was published."""
-        return not self._under_way
 
     @property
     def unanswered(self) -> list[str]:
@@ -129,18 +152,6 @@ class Desk(Listener):
         client, mid, code = event
         letter = self._under_way.pop((client, mid), None)
         return None if letter is None else Receipt(letter.site, letter.name, code)
-
-    def catch_up(self) -> None:
-        """Take in what has come while nobody listened."""
-        while not self._came.empty():
-            self.next(0)
-
-    def settle(self, within_s: float) -> bool:
-        """Wait for the broker's answers; whether all have come."""
-        until_s = time.monotonic() + within_s
-        while self._under_way and (left_s := until_s - time.monotonic()) > 0:
-            self.next(left_s)
-        return self.is_settled
 
     def _say_again(self) -> None:
         """What was lost with a connection; but nothing after a newer letter about the same that has gone out since."""

@@ -74,7 +74,7 @@ def opened(url: str, may_be_new: bool = True) -> "Store":
     except (SQLAlchemyError, OSError) as error:
         logging.getLogger("diemcau.recorder").debug("database", exc_info=error)
         raise StoreError(
-            f"the database {store.shown} cannot be opened: {_why(error)}",
+            f"the database {store.shown} cannot be opened: {why_of(error)}",
             f"không mở được {store.shown}: kiểm tra máy chủ cơ sở dữ liệu, quyền và chỗ trống",
         ) from error
     return store
@@ -109,6 +109,7 @@ def _database_of(broker: str | None, centre: str) -> str:
     return load_centre(Path(centre)).database or DATABASE
 
 
-def _why(error: Exception) -> str:
+def why_of(error: Exception) -> str:
+    """What the database itself says, in one line."""
     cause = getattr(error, "orig", None) or error
     return str(cause).strip().partition("\n")[0][:200]

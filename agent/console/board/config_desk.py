@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from agent.console.board.live import Live
-from agent.console.config_link import Heard, Letter, Receipt
+from agent.console.config_link import Heard, Letter, Receipt, Waiting
 from agent.console.config_sites import SiteConfig, heard
 from agent.console.sites import SiteView
 
@@ -15,7 +15,7 @@ LISTENED = ("config/desired", "config/reported", "config/running")  # every site
 LEARN_S, PAUSE_S = 5.0, 0.2  # what is stored comes in one go; what came later yet would only stop a push
 
 
-class Desk:
+class Desk(Waiting):
     """One site's configs, as ``config_link.Desk`` has those of many on a connection of its own.
 
     Thread: one, but for what comes. ``close`` ends it.
@@ -33,11 +33,6 @@ class Desk:
     def known(self) -> Mapping[str, SiteConfig]:
         """The site, with what the board knows of it beside its configs."""
         return {self._site: replace(self._config, view=self._live.view(self._site) or SiteView(self._site))}
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the broker has answered everything."""
-        return not self._under_way
 
     @property
     def unanswered(self) -> list[str]:
@@ -77,18 +72,6 @@ class Desk:
         if self._newest[letter.name] == number:
             self._publish(letter, number)
         return None
-
-    def catch_up(self) -> None:
-        """Take in what has come while nobody listened."""
-        while not self._came.empty():
-            self.next(0)
-
-    def settle(self, within_s: float) -> bool:
-        """Wait for the broker's answers; whether all have come."""
-        until_s = time.monotonic() + within_s
-        while self._under_way and (left_s := until_s - time.monotonic()) > 0:
-            self.next(left_s)
-        return self.is_settled
 
     def _publish(self, letter: Letter, number: int) -> None:
         sent = self._live.say(letter.site, letter.name, letter.raw, letter.retain)

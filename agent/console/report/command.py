@@ -100,6 +100,7 @@ def _document(conference: str, centre: str, database: str | None) -> dict[str, A
     from sqlalchemy.exc import SQLAlchemyError
 
     from agent.console.config_history import opened_to_read
+    from agent.console.record import why_of
     from agent.console.report.document import report as made
     from agent.console.report.reading import Reading
     from agent.core.errors import StoreError
@@ -112,9 +113,8 @@ def _document(conference: str, centre: str, database: str | None) -> dict[str, A
             _complain_of(conference, reading.conferences())
         return found
     except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0][:200]
         raise StoreError(
-            f"the database {store.shown} cannot be read: {said}", f"không đọc được {store.shown}"
+            f"the database {store.shown} cannot be read: {why_of(error)}", f"không đọc được {store.shown}"
         ) from error
     finally:
         store.close()

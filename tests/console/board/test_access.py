@@ -3,27 +3,17 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, event
 
 from agent.console.board.access import COOKIE, User
 from agent.console.board.bodies import USUAL_BYTES
 from agent.console.board.login import local_path
 from agent.console.board.place import Place
 from agent.console.board.serve import Board
-from agent.console.recorder_tables import META
 from tests.console.board.access_bed import PASSWORD, SITE, Browser, ToldLive
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = create_engine(f"sqlite:///{tmp_path}/centre.db")
-    META.create_all(made)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture

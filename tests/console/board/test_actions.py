@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 
 from agent.adapters.mosquitto import Mosquitto
 from agent.console.board.deeds import DeedLog
 from agent.console.board.live import Change, Live, Outcome
 from agent.console.board.serve import Board
-from agent.console.recorder_tables import META
 from agent.core.advice import SENTENCES
 from agent.core.contract import ALL_COMMAND
 from agent.core.identity import BrokerSection
@@ -38,14 +37,6 @@ user operator
 topic read diemcau/#
 topic write diemcau/v1/+/command
 """
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = create_engine(f"sqlite:///{tmp_path}/centre.db")
-    META.create_all(made)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture

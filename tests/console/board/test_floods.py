@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, event
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,21 +25,12 @@ from agent.console.board.place import Place
 from agent.console.board.serve import LOUD, Board, _Sparing
 from agent.console.board.streams import Streams
 from agent.console.board.users import User
-from agent.console.recorder_tables import META
 from agent.console.store import Store
 from tests.adapters.pki import SERVER, Authority
 from tests.conftest import PATIENCE_S, wait_for
 from tests.console.board.access_bed import PASSWORD, Browser, ToldLive
 
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = create_engine(f"sqlite:///{tmp_path}/centre.db")
-    META.create_all(made)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture

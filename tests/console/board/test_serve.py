@@ -4,29 +4,19 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 
 from agent.console.board.live import Live
 from agent.console.board.place import BoardError, Place, parse_listen
 from agent.console.board.serve import Board
-from agent.console.recorder_tables import META
 from agent.core.errors import LinkError
 from agent.core.identity import BrokerSection
 from tests.adapters.pki import SERVER, Authority
 from tests.conftest import PATIENCE_S
 from tests.console.board.access_bed import PASSWORD, Browser, ToldLive
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = create_engine(f"sqlite:///{tmp_path}/centre.db")
-    META.create_all(made)
-    yield made
-    made.dispose()
 
 
 @pytest.mark.parametrize(
