@@ -3,6 +3,7 @@
 import ast
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ ROOMS = {
     "agent.room_parts": "bootstrap",
     "agent.speaking": "bootstrap",
     "agent.doctor": "bootstrap",
+    "agent.installer": "installer",
     "agent.runtime": "runtime",
     "agent.core": "core",
     "agent.adapters": "adapters",
@@ -31,6 +33,7 @@ MAY_IMPORT = {
     "bootstrap": {"runtime", "hw", "adapters", "core", "agent"},
     "runtime": {"core"},
     "console": {"core", "adapters", "agent"},
+    "installer": {"core", "adapters"},
     "adapters": {"core"},
     "hw": {"core"},
     "core": set(),
@@ -39,6 +42,8 @@ MAY_IMPORT = {
 # What the core offers to those who touch things: never a machine.
 FOR_ADAPTERS = {"commands", "config", "contract", "errors", "events", "identity", "ports", "parse"}
 FOR_ADAPTERS |= {"config_choice", "config_document", "config_messages"}
+# What the installer borrows.
+FOR_THE_INSTALLER = {"agent.adapters.files", "agent.core.boot_levels"}
 CORE_LIBRARIES = {"pydantic"}
 # Standard library modules that touch nothing: no clock, no file, no thread, no chance.
 CORE_STANDARD = {
@@ -123,6 +128,23 @@ def test_the_core_knows_only_the_standard_library_and_pydantic(path: Path) -> No
     for call in (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)):
         name = getattr(call.func, "attr", getattr(call.func, "id", ""))
         assert name not in TOUCHING_CALLS, f"{path}:{call.lineno}: the core touches nothing, but calls {name}()"
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if room_of(module_of(p)) == "installer"], ids=module_of)
+def test_the_installer_needs_nothing_but_a_system_s_own_python(path: Path) -> None:
+    """It runs before there is anything else: the standard library, and those few of ours that need no more."""
+    for imported in imports_of(path):
+        if imported.startswith("agent."):
+            assert ".".join(imported.split(".")[:3]) in FOR_THE_INSTALLER or imported.startswith("agent.installer"), (
+                f"{path} imports {imported}"
+            )
+        else:
+            assert imported.partition(".")[0] in {"agent", *sys.stdlib_module_names}, f"{path} imports {imported}"
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if module_of(p) in FOR_THE_INSTALLER], ids=module_of)
+def test_what_the_installer_borrows_needs_no_more(path: Path) -> None:
+    assert {name.partition(".")[0] for name in imports_of(path)} <= sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if room_of(module_of(p)) in ("hw", "adapters")], ids=module_of)
