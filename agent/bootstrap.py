@@ -31,6 +31,7 @@ from agent.adapters.outbox import Outbox
 from agent.adapters.quick_crashes import QuickCrashes
 from agent.adapters.service import Service
 from agent.adapters.state_lock import StateLock
+from agent.adapters.state_owner import belong_to
 from agent.adapters.twin import Twin
 from agent.core import reports
 from agent.core.commands import (
@@ -40,6 +41,7 @@ from agent.core.commands import (
     NoteEvent,
     ReadHealth,
     Restart,
+    ShowStatus,
     StopEye,
     WatchCamera,
 )
@@ -102,6 +104,8 @@ def run_agent(options: RunOptions) -> int:
         if crashes.is_safe:
             loaded = in_safety(loaded)
         self_ = _self(identity, loaded, hardware.reserved_pins)
+        if identity is not None:
+            belong_to(options.state, identity.site)
         db: AgentDb = _open(parts, AgentDb(options.state / "agent.db"))
         outbox = _outbox(db, self_, clock, parts)
         link = _link(identity, db, outbox, self_, clock, inbox.put, parts)
@@ -123,6 +127,7 @@ def run_agent(options: RunOptions) -> int:
             **_examining(host.PsutilHost(options.state), outbox),
             **storing(Generations(options.state)),
             Restart: again.ask,
+            ShowStatus: lambda command: service.status(command.text),
         }
         _open(parts, CertificateWatch(identity.broker.certificate if identity else "", inbox.put))
         if (play := stage(hardware, link)) is not None:

@@ -18,6 +18,7 @@ from agent.core.commands import (
     ReadRelays,
     SetRelay,
     ShowLed,
+    ShowStatus,
     StopEye,
     WatchCamera,
 )
@@ -99,6 +100,7 @@ class Parts:
             ReadRelays: lambda command: None,
             Keep: lambda command: Kept(True),
             ShowLed: lambda command: None,
+            ShowStatus: lambda command: None,
             Announce: lambda command: None,
             WatchCamera: lambda command: None,
             StopEye: lambda command: None,

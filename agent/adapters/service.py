@@ -33,6 +33,10 @@ class Service:
         """The loop went round. To be called by the loop that works, never by a timer."""
         self.notify("WATCHDOG=1")
 
+    def status(self, text: str) -> None:
+        """One line on how things are, which ``systemctl status`` shows."""
+        self.notify(f"STATUS={' '.join(text.split())}")  # a second line would be another word to systemd
+
     def stopping(self) -> None:
         """An orderly end has begun."""
         self.notify("STOPPING=1")

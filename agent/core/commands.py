@@ -37,6 +37,13 @@ class ShowLed:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowStatus:
+    """Have systemd show this line of the agent until another one is ordered."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class WatchCamera:
     """Start the eye on a camera. Everything it sends carries the number ``watch``.
 
@@ -177,6 +184,7 @@ Command = (
     SetRelay
     | ReadRelays
     | ShowLed
+    | ShowStatus
     | WatchCamera
     | LookEvery
     | StopEye

@@ -30,12 +30,13 @@ from agent.core import (
     reports,
     restore,
     schedule,
+    status_line,
     windows,
 )
 from agent.core.checks import Checks
 from agent.core.checkup import Facts
 from agent.core.commanding import Commanding
-from agent.core.commands import Command, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed
+from agent.core.commands import Command, Log, NoteEvent, ReadHealth, ReadRelays, ShowLed, ShowStatus
 from agent.core.config_state import ConfigUpdate, configured
 from agent.core.contract import Conference, FromSite, Headcount, HistoryRow
 from agent.core.events import (
@@ -109,6 +110,7 @@ class Room:
     told: tuple[object, ...] = ()
     reports: Reports = Reports()
     led: ShowLed | None = None
+    status: ShowStatus | None = None
 
 
 Result = tuple[Room, list[Command]]
@@ -161,7 +163,8 @@ def tell(room: Room, event: Event, now: Now, self: Self, notes: list[NoteEvent])
     room, keeps = _keep(room, now, self, [*notes, *moved], rows)
     room, announces = _announce(room, event, now, self)
     room, says = _say(room, event, count, now, self)
-    return room, [*shows, *announces, *says, *keeps, *proofs]
+    room, lines = _show_status(room, count, now, self)
+    return room, [*shows, *announces, *says, *keeps, *proofs, *lines]
 
 
 def deadline_s(room: Room) -> float:
@@ -379,3 +382,12 @@ def _show(room: Room) -> Result:
     if wanted == room.led:
         return room, []
     return replace(room, led=wanted), [wanted]
+
+
+def _show_status(room: Room, count: Headcount, now: Now, self: Self) -> Result:
+    link: status_line.Link = "off" if room.identity_is_broken else "up" if room.update.is_linked else "down"
+    locked = schedule.is_live(room.conference, now)
+    power: status_line.Power = "unknown" if self.stands_in else room.power.state
+    text = status_line.line(power, locked, link, count, room.file_trouble, room.keeper.forgets)
+    wanted = ShowStatus(text)
+    return (room, []) if wanted == room.status else (replace(room, status=wanted), [wanted])

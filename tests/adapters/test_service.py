@@ -157,3 +157,9 @@ def test_the_eyes_socket_is_found_by_whatever_name_its_unit_has() -> None:
             end.sendall(b"hello")
             assert end.recv(100) == b"%d hello" % FIRST_FD
         assert eye.wait(30) == 0
+
+
+def test_the_status_line_is_one_line_whatever_is_in_it(systemd: Systemd) -> None:
+    Service({"NOTIFY_SOCKET": systemd.address}).status("power=on\nFDSTOREREMOVE=1")
+    wait_for(lambda: systemd.said, "systemd heard nothing")
+    assert systemd.said == ["STATUS=power=on FDSTOREREMOVE=1"]

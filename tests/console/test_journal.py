@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from agent.console.journal import OneLine
+from agent.console.journal import ForJournal, OneLine
 
 
 @pytest.mark.parametrize("text", ["a\nERROR forged", "\x1b[31mred", "\x9b0m", "\u2028next", "\0"])
@@ -18,3 +18,9 @@ def test_control_characters_are_escaped(text: str) -> None:
 def test_vietnamese_stays_readable() -> None:
     record = logging.LogRecord("x", logging.INFO, "f", 1, "Thị xã Chí Linh", (), None)
     assert OneLine("%(message)s").format(record) == "Thị xã Chí Linh"
+
+
+@pytest.mark.parametrize(("level", "priority"), [(logging.INFO, 6), (logging.WARNING, 4), (logging.ERROR, 3)])
+def test_systemd_s_journal_is_told_how_bad_it_is(level: int, priority: int) -> None:
+    record = logging.LogRecord("x", level, "f", 1, "codec", (), None)
+    assert ForJournal("%(levelname)s %(message)s").format(record) == f"<{priority}>{record.levelname} codec"

@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core import room as core
-from agent.core.commands import Command, Log, LookEvery, Publish, ReadHealth, SetRelay, ShowLed, StopEye, WatchCamera
+from agent.core.commands import (
+    Command,
+    Log,
+    LookEvery,
+    Publish,
+    ReadHealth,
+    SetRelay,
+    ShowLed,
+    ShowStatus,
+    StopEye,
+    WatchCamera,
+)
 from agent.core.config import RoomConfig
 from agent.core.errors import Problem
 from agent.core.events import (
@@ -366,11 +377,12 @@ def test_a_link_that_comes_up_is_told_everything_with_status_first() -> None:
     assert all(each.retain for each in only(Publish, commands))
 
 
-def test_a_link_that_goes_away_changes_nothing_but_the_log() -> None:
+def test_a_link_that_goes_away_changes_nothing_but_the_log_and_the_status_line() -> None:
     rig = counting()
-    assert rig.do(LinkDown("the broker at b:1 cannot be reached")) == [
-        Log("warning", "link: the broker at b:1 cannot be reached")
-    ]
+    rig.do(LinkUp(1))
+    log, status = rig.do(LinkDown("the broker at b:1 cannot be reached"))
+    assert log == Log("warning", "link: the broker at b:1 cannot be reached")
+    assert isinstance(status, ShowStatus)
 
 
 def test_times_and_clock_are_those_of_the_moment() -> None:
