@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from agent.core.boot_levels import boot_lines, levels
 from agent.core.checkup import Finding, Group
+from agent.core.config import PowerSection
 
 Verdict = Literal["ok", "warning", "failed"]
 Judged = tuple[Verdict, str | None]
@@ -26,6 +28,7 @@ ENDS_SOON: tuple[tuple[timedelta, Verdict, str], ...] = (
 )
 OURS = "diemcau"  # the name under which the agent holds its lines
 WANTED_GROUPS = ("gpio", "video", "audio")
+WATCHDOG_MAX_S = 15.0  # a Raspberry Pi's hardware counts to 15.99 s; more is refused, or counted modulo 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,39 @@ def memory_of_room(may_write: bool | None, is_there: bool, is_made_by_systemd: b
     if is_there:
         return ("ok", None) if may_write else ("failed", "not_writable")
     return ("warning", "no_state") if may_write else ("failed", "not_makeable")
+
+
+def boot_levels(config_txt: str, power: PowerSection) -> tuple[Judged, str]:
+    """The pins before Linux runs against the room's wiring, and those that differ: ``GPIO5 dl,op ≠ dh,op``.
+
+    A load that is driven to its other level is energised a few seconds after power on, before anybody has decided so.
+    """
+    loads = ((load.pin, load.active_high) for load in power.loads)
+    stands, wanted = levels(config_txt), levels("\n".join(boot_lines(loads, power.button.pin)))
+    differing = {pin: words for pin, words in sorted(wanted.items()) if not words <= stands.get(pin, frozenset())}
+    if not differing:
+        return ("ok", None), ""
+    is_driven = any("op" in stands.get(pin, ()) for pin in differing)
+    seen = (f"GPIO{pin} {_words(stands.get(pin, ()))} ≠ {_words(words)}" for pin, words in differing.items())
+    return ("warning", "levels_wrong" if is_driven else "levels_missing"), "; ".join(seen)
+
+
+def _words(words: Iterable[str]) -> str:
+    return ",".join(sorted(words)) or "—"
+
+
+def watchdog(is_there: bool, timeout_s: float | None, is_fed: bool | None) -> Judged:
+    """The hardware's watchdog, as systemd has it. ``timeout_s`` 0: not asked for; None: nobody can tell, as ``is_fed``.
+
+    Without one a box whose kernel hangs waits for a person.
+    """
+    if not is_there:
+        return "warning", "no_watchdog"
+    if timeout_s is None:
+        return "warning", "not_examined"
+    if not timeout_s or is_fed is False:
+        return "warning", "watchdog_off"
+    return ("warning", "watchdog_long") if timeout_s > WATCHDOG_MAX_S else ("ok", None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,8 +210,8 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
         "There is no systemd here: nothing starts the agent again when it ends.",
     ),
     ("", "not_installed"): (
-        "Chưa cài dịch vụ này: chép tệp trong systemd/ vào /etc/systemd/system rồi systemctl daemon-reload.",
-        "This unit is not installed: copy it from systemd/ to /etc/systemd/system, then systemctl daemon-reload.",
+        "Chưa cài dịch vụ này: chạy sudo ./install.sh.",
+        "This unit is not installed: run sudo ./install.sh.",
     ),
     ("", "masked"): (
         "Dịch vụ bị chặn: systemctl unmask rồi enable --now.",
@@ -249,6 +249,36 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
         "Đã kiểm tra bằng quyền root vì không có dịch vụ và người dùng diemcau: quyền thật có thể ít hơn.",
         "This was checked as root, for want of a unit and of a user diemcau: a real one may do less.",
     ),
+    ("box.boot_levels", "levels_missing"): (
+        "config.txt chưa đặt mức các chân này trước khi Linux chạy: chạy lại sudo ./install.sh.",
+        "config.txt does not set these pins before Linux runs: run sudo ./install.sh again.",
+    ),
+    ("box.boot_levels", "levels_wrong"): (
+        "config.txt đặt các chân này khác với cấu hình phòng, vừa có điện thiết bị có thể tự bật: chạy lại sudo "
+        "./install.sh.",
+        "config.txt drives these pins otherwise than the room config says, so that loads may come on with the power: "
+        "run sudo ./install.sh again.",
+    ),
+    ("box.watchdog", "no_watchdog"): (
+        "Máy này không có watchdog phần cứng, treo thì phải có người rút điện: trên Raspberry Pi chạy lại sudo "
+        "./install.sh rồi khởi động lại.",
+        "This machine has no hardware watchdog, so that one that hangs waits for a person: on a Raspberry Pi run sudo "
+        "./install.sh again, then reboot.",
+    ),
+    ("box.watchdog", "watchdog_off"): (
+        "Watchdog phần cứng chưa chạy: chạy lại sudo ./install.sh, khởi động lại khi không có họp.",
+        "The hardware watchdog does not run: run sudo ./install.sh again, and reboot when there is no conference.",
+    ),
+    ("box.watchdog", "watchdog_long"): (
+        "Thời gian watchdog dài hơn phần cứng đếm được (15 giây): chạy lại sudo ./install.sh, xem tệp khác trong "
+        "/etc/systemd/system.conf.d.",
+        "The watchdog's time is longer than the hardware counts (15 s): run sudo ./install.sh again, and look for "
+        "another file in /etc/systemd/system.conf.d.",
+    ),
+    ("box.release", "on_trial"): (
+        "Bản mới đang chạy thử: chờ vài phút rồi xem lại; nếu vẫn vậy thì chạy lại sudo ./install.sh.",
+        "A new release is on trial: look again in a few minutes; if it stays so, run sudo ./install.sh again.",
+    ),
     ("box.state", "no_state"): (
         "Chưa có thư mục này; dịch vụ sẽ tạo khi chạy lần đầu. Nếu hộp đã từng chạy thì kiểm tra --state và thẻ nhớ.",
         "This folder is not there; the agent makes it at its first start. If it has run before, check --state and the"
@@ -259,8 +289,8 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
         "This folder is not there, and the service may not make it: sudo install -d -o diemcau -g diemcau it.",
     ),
     ("box.user", "no_such_user"): (
-        "Dịch vụ chạy bằng người dùng không có trên hộp: tạo bằng useradd --system.",
-        "The unit's user does not exist on this box: make it with useradd --system.",
+        "Dịch vụ chạy bằng người dùng không có trên hộp: chạy lại sudo ./install.sh.",
+        "The unit's user does not exist on this box: run sudo ./install.sh again.",
     ),
     ("camera.counting", "too_slow"): (
         "OpenCV không khởi động kịp: chạy lại khi hộp rảnh; nếu vẫn vậy thì cài lại opencv-python, kiểm tra thẻ nhớ.",

@@ -4,7 +4,8 @@ It is safe beside a running agent and in a live conference: no GPIO line is requ
 opened, no CONNECT is sent to the broker (``adapters/broker_check.py`` says why), nothing is written. What cannot be
 looked at on this machine is a warning with the reason, never an exception.
 
-``scene`` is for whom one looks, ``link`` the way to the centre, ``wires`` what hangs on the box, ``box`` the box.
+``scene`` is for whom one looks, ``link`` the way to the centre, ``wires`` what hangs on the box, ``box`` the box,
+``upkeep`` what keeps it well.
 """
 
 import sys
@@ -18,7 +19,7 @@ from agent.adapters.room_reading import read_room
 from agent.core.config import RoomConfig
 from agent.core.diagnosis import Diagnosis, Report, in_order
 from agent.core.identity import Identity
-from agent.doctor import box, link, wires
+from agent.doctor import box, link, upkeep, wires
 from agent.doctor.scene import Part, look_around
 
 # A resolver with two dead name servers takes twenty seconds a question (resolv.conf(5)); the rest is done in ten.
@@ -50,6 +51,9 @@ def examine(config: Path, state: Path, room_file: Path | None, is_tried: bool = 
         ("box.state", "box", lambda: [box.state(scene)]),
         ("box.service", "box", lambda: box.services(scene, room.config)),
         ("box.user", "box", lambda: box.user(scene)),
+        ("box.release", "box", upkeep.release),
+        ("box.boot_levels", "box", lambda: upkeep.levels(room.config.power)),
+        ("box.watchdog", "box", lambda: upkeep.hardware_watchdog(scene)),
     ]
     found = [identity_found]
     for part in parts:

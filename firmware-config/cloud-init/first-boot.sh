@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Sets a box up from the folder diemcau/ on its boot partition, with what lies in it, and tells the result there:
+#
+#   first-boot.sh --enable   at every boot, until it has worked once (a power cut during the first one is no harm)
+#   first-boot.sh            now
+#
+# README.md beside this. DIEMCAU_ROOT is for images and tests.
+set -euo pipefail
+
+FOLDER=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+RESULT=$(dirname -- "$FOLDER")/diemcau-result.txt
+SERVICE=diemcau-first-boot.service
+UNIT=${DIEMCAU_ROOT:-}/etc/systemd/system/$SERVICE
+CLOCK_WITHIN_S=120
+
+main() {
+  case ${1-} in
+    --enable) enable ;;
+    '') set_up ;;
+    *) echo "first-boot.sh: $1? --enable, or nothing" >&2 && exit 2 ;;
+  esac
+}
+
+enable() {
+  cat >"$UNIT" <<TEXT
+# Written by first-boot.sh of diemcau, which takes it away again when it has worked.
+[Unit]
+Description=diemcau: sets this box up, until that has worked once
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+ExecStart=/bin/bash "$FOLDER/firmware-config/cloud-init/first-boot.sh"
+
+[Install]
+WantedBy=multi-user.target
+TEXT
+  systemctl daemon-reload
+  systemctl enable "$SERVICE"
+}
+
+set_up() {
+  local words=() code=0
+  LOG=$(mktemp)
+  trap 'rm -f "$LOG"' EXIT
+  tell "ĐANG CÀI / AT WORK" "Chờ vài phút, đừng rút điện / wait a few minutes, leave the power on."
+  if [[ ! -f $FOLDER/identity/agent.toml ]]; then
+    tell "LỖI / FAILED" "Chưa có thư mục diemcau/identity với agent.toml: chép thư mục của điểm cầu này từ trung tâm vào đó," \
+      "rồi bật lại hộp / diemcau/identity has no agent.toml: copy this site's folder from the centre there, then start the box again."
+    exit 1
+  fi
+  words=(--identity "$FOLDER/identity")
+  [[ ! -f $FOLDER/room.toml ]] || words+=(--room "$FOLDER/room.toml")
+  if [[ -d $FOLDER/wheels ]]; then words+=(--wheels "$FOLDER/wheels"); else wait_for_clock; fi
+  bash "$FOLDER/install.sh" "${words[@]}" 2>&1 </dev/null | tee "$LOG" || code=$?
+  if ((code)); then
+    tell "LỖI / FAILED ($code)" "Hộp trở lại như trước khi cài, lần bật sau sẽ thử lại; gửi tệp này cho trung tâm /" \
+      "the box is as it was before, and tries again at its next start; send this file to the centre."
+    exit 1
+  fi
+  # Whoever borrows the card must not find it there: on this partition every computer reads it, and no rights protect it.
+  rm -rf "$FOLDER/identity"
+  tell "XONG / DONE" "Khoá của hộp đã xoá khỏi phân vùng này / the box's key is gone from this partition."
+  systemctl disable "$SERVICE" || true
+  rm -f "$UNIT"
+}
+
+# A wrong clock refuses every certificate on the way to the packages. Most boxes have none until the network has told them.
+wait_for_clock() {
+  local until=$((SECONDS + CLOCK_WITHIN_S))
+  while ((SECONDS < until)) && [[ $(timedatectl show --property=NTPSynchronized --value) == no ]]; do
+    sleep 2
+  done
+}
+
+# Whole or not at all: a laptop reads it, perhaps after the plug was pulled.
+tell() {
+  {
+    echo "diemcau: $1"
+    echo "${*:2}"
+    echo
+    echo "$(date '+%Y-%m-%d %H:%M:%S %z') · $(hostname) · $(hostname -I 2>/dev/null || true)"
+    echo
+    tail -n 200 "$LOG"
+  } >"$RESULT.new"
+  sync "$RESULT.new"
+  mv -f "$RESULT.new" "$RESULT"
+  sync "$(dirname -- "$RESULT")"
+}
+
+main "$@"
