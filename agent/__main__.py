@@ -36,6 +36,7 @@ class Commands(click.Group):
 
     LATER: ClassVar = {
         "aim": "agent.console.site_commands",
+        "backup": "agent.console.backup",
         "board": "agent.console.board_commands",
         "conference": "agent.console.conference_commands",
         "config": "agent.console.config_group",
@@ -46,6 +47,7 @@ class Commands(click.Group):
         "record": "agent.console.record",
         "recount": "agent.console.site_commands",
         "report": "agent.console.report.command",
+        "restore": "agent.console.backup",
         "site": "agent.console.site_admin",
         "watch": "agent.console.cli",
     }

@@ -6,6 +6,7 @@ for all users: a viewer called ``hue`` could then report as a site ``hue``, and 
 
 import grp
 import os
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,10 @@ from agent.core.contract import ALL_COMMAND, ROOT
 from agent.core.home_assistant import STATUS_TOPIC
 from agent.core.identity import broker_at
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "firmware-config" / "broker" / "mosquitto.conf"
+_NAME = Path("firmware-config", "broker", "mosquitto.conf")
+# A checkout's own, or the one that an installed release has brought along.
+_HERE, _INSTALLED = Path(__file__).resolve().parents[2] / _NAME, Path(sys.prefix) / "share" / "diemcau" / _NAME
+TEMPLATE = _HERE if _HERE.exists() else _INSTALLED
 FOLDER = "/etc/diemcau/broker"  # as the template has it
 PORT, LOCAL_PORT, PASSWORD_PORT = 8883, 8884, 8885  # as the template has them; the first may be another
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -115,6 +119,25 @@ def write_broker_files(folder: Path, authority: Authority, register: Register) -
     return is_new
 
 
+def are_current(folder: Path, authority: Authority, register: Register) -> bool:
+    """Whether ``write_broker_files`` would change nothing that counts: a version may have other topics and listeners.
+
+    Raises:
+        AuthorityError: The template is not there.
+    """
+    wanted = {
+        "acl": rights(register.admitted),
+        "passwords": passwords(register.admitted),
+        "ca.pem": authority.pem,
+        "mosquitto.conf": configuration(folder, broker_at(register.broker).port if register.broker else PORT),
+    }
+    return (
+        all(_says(folder / name, text) for name, text in wanted.items())
+        and _revokes(folder, register)
+        and _is_served(folder, authority, register.hosts)
+    )
+
+
 def server_expires(folder: Path) -> datetime | None:
     """Until when the broker's certificate is valid; None: there is none that can be read."""
     certificate = _server(folder)
@@ -122,16 +145,31 @@ def server_expires(folder: Path) -> datetime | None:
 
 
 def _keep_server(folder: Path, authority: Authority, hosts: tuple[str, ...]) -> bool:
-    wanted = tuple(dict.fromkeys((*hosts, *LOCAL_HOSTS)))
-    there = _server(folder)
-    if there is not None and _serves(there, wanted, authority) and (folder / "server.key").exists():
+    if _is_served(folder, authority, hosts):
         return False
-    issued = authority.issue(SERVER_NAME, "server", DAYS, wanted)
+    issued = authority.issue(SERVER_NAME, "server", DAYS, _named(hosts))
     # A key that does not fit its certificate stops mosquitto: until both are there, there is none to be found.
     (folder / "server.pem").unlink(missing_ok=True)
     _put(folder / "server.key", issued.key, 0o640)
     _put(folder / "server.pem", issued.certificate, 0o644)
     return True
+
+
+def _named(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*hosts, *LOCAL_HOSTS)))
+
+
+def _is_served(folder: Path, authority: Authority, hosts: tuple[str, ...]) -> bool:
+    there = _server(folder)
+    return there is not None and _serves(there, _named(hosts), authority) and (folder / "server.key").exists()
+
+
+def _revokes(folder: Path, register: Register) -> bool:
+    try:
+        there = x509.load_pem_x509_crl((folder / "crl.pem").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return {each.serial_number for each in there} == {serial for serial, _ in register.revoked}
 
 
 def _server(folder: Path) -> x509.Certificate | None:

@@ -1,11 +1,12 @@
-"""``diemcau site add|list|renew|revoke``: certificate or password, the broker's rights and the identity file, for each
-site and each of the centre's own.
+"""``diemcau site add|list|renew|revoke|rights``: certificate or password, the broker's rights and the identity file,
+for each site and each of the centre's own.
 
 The order of a change: the register, then the files for the box, then those of the broker. What stands in the register
 can be revoked; where a power cut leaves it without files, ``renew`` makes them.
 """
 
 import ipaddress
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +20,22 @@ from agent.adapters.files import is_there
 from agent.console import enrolment
 from agent.console.authority import AuthorityError, locked, open_or_make
 from agent.console.box_files import Made
-from agent.console.broker_files import FOLDER, LOCAL_PORT, PASSWORD_PORT, server_expires
+from agent.console.broker_files import (
+    FOLDER,
+    LOCAL_PORT,
+    PASSWORD_PORT,
+    are_current,
+    server_expires,
+    write_broker_files,
+)
 from agent.console.enrolment import ROLES, Member, Register, Role, Wish
-from agent.console.options import SiteId
+from agent.console.eviction import reload_broker
+from agent.console.inventory import inventory, known_at
+from agent.console.options import CENTRE, SiteId
 from agent.console.passwords import new_password
 from agent.console.site_commands import complain
 from agent.console.site_list import iso, row, table
-from agent.console.site_output import RELOAD, Places, end, keep, proof_of, tell, warn_of_local, warn_of_return
+from agent.console.site_output import RELOAD, RESTART, Places, end, keep, proof_of, tell, warn_of_local, warn_of_return
 from agent.core.contract import compact
 from agent.core.errors import ConfigError, Problem
 from agent.core.identity import broker_at
@@ -212,14 +222,40 @@ def revoke(id_: str, now: bool, ca_folder: str, broker_folder: str, as_json: boo
     return 0
 
 
+@site.command()
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1: they are not what this version writes.")
+@reload_option
+@ca_option
+@broker_option
+def rights(check: bool, now: bool, ca_folder: str, broker_folder: str) -> int:
+    """Ghi lại quyền / write the broker's files again, from the register: another version has other topics, perhaps."""
+    folder, files = Path(ca_folder), Path(broker_folder)
+    authority = open_or_make(folder, may_make=False)
+    if check:
+        return 0 if are_current(files, authority, _register(folder)) else 1
+    with locked(folder):
+        needs_restart = write_broker_files(files, authority, _register(folder))
+    if now and not needs_restart:
+        reload_broker()
+    else:
+        complain(f"để máy chủ đọc lại / for the broker to read this: {RESTART if needs_restart else RELOAD}")
+    return 0
+
+
 @site.command("list")
+@click.option("--inventory", "for_ansible", is_flag=True, help="The sites as an inventory of Ansible.")
+@click.option("--broker", default=None, metavar="URL", help="With --inventory: who says where the sites are.")
+@click.option("--centre", default=CENTRE, show_default=True, help="The same: file with broker, ca, certificate, key.")
 @ca_option
 @broker_option
 @json_option
-def list_(ca_folder: str, broker_folder: str, as_json: bool) -> int:
+def list_(for_ansible: bool, broker: str | None, centre: str, ca_folder: str, broker_folder: str, as_json: bool) -> int:
     """Danh sách / who is admitted, and until when."""
     folder = Path(ca_folder)
     authority, register, now = open_or_make(folder, may_make=False), _register(folder), datetime.now(UTC)
+    if for_ansible:
+        click.echo(json.dumps(inventory(register, known_at(broker, centre)), ensure_ascii=False, indent=1))
+        return 0
     server = server_expires(Path(broker_folder))
     rows = [row(each, now) for each in register.members]
     if as_json:

@@ -6,6 +6,7 @@ boot tells when that was.
 """
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from agent.console.progress import Here
 from agent.console.recorder_conferences import ConferenceLog
@@ -27,6 +29,7 @@ LOOK_FOR = 500  # sites in one question; SQLite takes 32,766 parameters
 EPOCHS_MAX = 8  # a site has one, and a new one when its disk was lost
 BOOTS_MAX = 50_000
 BUSY_S = 10.0
+TABLES_TRIES, TABLES_WAIT_S = 5, 0.2
 
 ABOVE = (
     select(ROW.c.seq, ROW.c.prev)
@@ -96,7 +99,14 @@ class Store:
         if self.file is not None and not self.file.startswith("file:"):
             with suppress(OSError):  # it is there, and as its owner wants it; or SQLite says what is wrong
                 os.close(os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        META.create_all(self._engine)
+        for _ in range(TABLES_TRIES):
+            try:
+                return META.create_all(self._engine)
+            except SQLAlchemyError as error:
+                if not _was_made_meanwhile(error):
+                    raise
+                time.sleep(TABLES_WAIT_S)  # a centre's first start: recorder and board make them at the same moment
+        return META.create_all(self._engine)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -221,6 +231,11 @@ def _engine(url: str) -> Engine:
             connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
 
     return engine
+
+
+def _was_made_meanwhile(error: SQLAlchemyError) -> bool:
+    """Somebody else has made the table between our look and our CREATE: PostgreSQL's classes, SQLite's words."""
+    return isinstance(error, ProgrammingError | IntegrityError) or "already exists" in str(error)
 
 
 def _seconds(moment: datetime) -> float:

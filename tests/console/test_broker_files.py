@@ -9,7 +9,7 @@ from cryptography import x509
 
 from agent.console import broker_files
 from agent.console.authority import Authority, AuthorityError, open_or_make
-from agent.console.broker_files import configuration, rights, server_expires, write_broker_files
+from agent.console.broker_files import are_current, configuration, rights, server_expires, write_broker_files
 from agent.console.enrolment import Credential, Member, Password, Register, Role, revoked
 
 NOW = datetime(2012, 11, 20, 7, 30, tzinfo=UTC)
@@ -160,3 +160,26 @@ def test_without_its_template_nothing_is_written(
     with pytest.raises(AuthorityError, match="install diemcau from its checkout"):
         write_broker_files(folder, ca, Register())
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["acl", "passwords", "crl.pem", "ca.pem", "server.pem", "server.key", "mosquitto.conf"]
+)
+def test_files_of_another_version_are_told_from_those_of_this_one(ca: Authority, folder: Path, name: str) -> None:
+    register = Register(broker="mqtts://broker.example:8883", hosts=("broker.example",), members=(member("chi-linh"),))
+    assert not are_current(folder, ca, register)
+    write_broker_files(folder, ca, register)
+    assert are_current(folder, ca, register)
+    if name == "server.key":
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text("# of an earlier version\n")
+    assert not are_current(folder, ca, register)
+
+
+def test_a_revocation_that_the_broker_was_not_told_of_is_seen(ca: Authority, folder: Path) -> None:
+    register = Register(members=(member("chi-linh"),))
+    write_broker_files(folder, ca, register)
+    gone = register.find("chi-linh")
+    assert gone is not None
+    assert not are_current(folder, ca, revoked(register, gone, NOW))

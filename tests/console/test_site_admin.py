@@ -432,3 +432,22 @@ def test_without_a_right_sudo_is_proposed(desk: Desk) -> None:
     desk.folder.chmod(0o700)
     assert said.code == 1
     assert "use sudo" in said.err
+
+
+def test_the_rights_are_written_again_and_nothing_else_changes(desk: Desk) -> None:
+    assert desk("rights").code == 1, "there is no authority yet, and none is made for that"
+    desk("add", "chi-linh", *BROKER)
+    assert desk("rights", "--check").code == 0
+    before, acl = desk.files(), desk.broker / "acl"
+    acl.write_text(acl.read_text().replace("topic write diemcau/v1/chi-linh/power\n", ""))
+    changed = desk.files()
+    assert desk("rights", "--check").code == 1
+    assert desk.files() == changed
+    said = desk("rights")
+    assert (said.code, "systemctl reload" in said.err) == (0, True)
+    lists = {str(folder / "crl.pem") for folder in (desk.ca, desk.broker)}  # each list has a number of its own
+    assert {k: v for k, v in desk.files().items() if k not in lists} == {
+        k: v for k, v in before.items() if k not in lists
+    }
+    (desk.broker / "mosquitto.conf").unlink()
+    assert "systemctl restart" in desk("rights").err

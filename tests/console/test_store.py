@@ -1,5 +1,6 @@
 """agent/console/store.py on SQLite and on a real PostgreSQL: once, in order, and dated right."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -132,3 +133,25 @@ def test_the_largest_number_fits(store: Store) -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert "geheim" not in Store("postgresql+psycopg://user:geheim@localhost/x").shown
+
+
+def test_programs_that_begin_at_one_moment_all_find_their_tables(url: str) -> None:
+    """Recorder and board, the first time that a centre starts: each would make what it does not see yet."""
+    stores, start, failures = [Store(url) for _ in range(4)], threading.Barrier(4), list[Exception]()
+
+    def begin(store: Store) -> None:
+        start.wait()
+        try:
+            store.start()
+        except SQLAlchemyError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=begin, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert all(store.write([event(number)]) for number, store in enumerate(stores, 1))
+    for store in stores:
+        store.close()

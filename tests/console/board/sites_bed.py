@@ -162,7 +162,8 @@ class Crowd:
 
     def _again(self, site: str, name: str) -> None:
         with self._speaking:  # else an old number would be said again after a newer one, and kept
-            self.say(site, name, retain=True, **self._said[site][name])
+            if name in (said := self._said.get(site, {})):
+                self.say(site, name, retain=True, **said[name])
 
     def counts_on(self, per_s: float, seed: int = 8) -> Callable[[], None]:
         """Another number of another site, so many times a second, until what is returned is called.
