@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# Sets up what diemcau needs on a fresh Debian 12/13 or Raspberry Pi OS machine, then runs the demo or the tests.
+# Makes a box or a centre of a Debian 12/13 or Raspberry Pi OS machine: that is agent/installer, which runs with the
+# system's own Python; this only sees to it that there is one.
 #
-# Only this checkout is written to, except for the apt packages that are missing. What is there already is left alone,
-# so a second run starts at once and needs no network. Sentences go to stderr: stdout belongs to the demo or the tests.
+# Or sets up what the demo and the tests need, and runs them: then only this checkout is written to, except for the apt
+# packages that are missing. What is there already is left alone, so a second run starts at once and needs no network.
+# Sentences go to stderr: stdout belongs to the demo or the tests.
 set -euo pipefail
 
 ROOT=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 LOG=$ROOT/.venv/install.log
+INSTALL_LOG=/var/log/diemcau-install.log # the installer's
+SYSTEM_PYTHON=/usr/bin/python3
 PYTHONS=(python3.13 python3.12 python3.11 python3)
 POLICY=/usr/sbin/policy-rc.d
 OURS=.venv/mosquitto-is-ours
@@ -33,6 +37,7 @@ export PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHEC
 unset PYTHONHOME PYTHONPATH
 
 main() {
+  is_for_checkout "$@" || install_machine "$@"
   read_arguments "$@"
   cd -- "$ROOT"
   provide_packages
@@ -45,33 +50,100 @@ main() {
 
 usage() {
   cat <<'TEXT'
-./install.sh --demo [ARGS…]          cài đặt rồi chạy thử / set up, then run: diemcau demo ARGS…
-./install.sh --test [PYTEST ARGS…]   cài đặt rồi kiểm tra / set up, then run ruff, mypy and every test
+Hộp phòng họp / a box (Raspberry Pi OS or Debian, 12 or 13, 64-bit):
+  sudo ./install.sh                    cài đặt hoặc nâng cấp / install, or upgrade what is there
+    --identity FILE    định danh / the box's identity: agent.toml as `diemcau site add --out` wrote it, with its files
+                       beside it; or that folder, or a .tar.gz or .zip of it
+    --room FILE        cấu hình phòng lúc đầu / room config of the very first start (firmware-config/room.default.toml)
+    --model FILE       mạng nhận mặt / the face network, for a box without internet
+    --wheels FOLDER    không cần mạng / without internet: a folder that --prepare filled
+    --trial-s S        chạy thử / how long a new release must be well before it stays; else the old one (60)
+    --during-conference   cả khi đang họp / also while a conference is live; else that is refused
+    --no-start         chỉ cài, chưa chạy / set up, but start nothing (images)
+    --dry-run          chỉ in ra / only print what would be done; needs no root
+
+Trung tâm / a centre (broker, recorder, web board):
+  sudo ./install.sh --centre [--host NAME] [--database URL] [--board-port N]
+                       NAME is how the boxes reach this machine; also --wheels, --trial-s, --no-start, --dry-run
+
+Gỡ bỏ và quay lại / remove and go back:
+  sudo ./install.sh --uninstall [--purge]   gỡ; --purge: cả dữ liệu / remove; with --purge the data and identity too
+  sudo ./install.sh --back             bản trước đó / the release before this one
+
+Chuẩn bị thư mục cho máy không có mạng / fill a folder for machines without internet:
+  ./install.sh --prepare FOLDER [--python 3.11|3.13] [--arch aarch64|x86_64] [--centre]
+
+Chạy thử và kiểm tra / demo and tests, in .venv beside this file:
+  ./install.sh --demo [ARGS…]          chạy thử / run: diemcau demo ARGS…
+  ./install.sh --test [PYTEST ARGS…]   kiểm tra / run ruff, mypy and every test
     --vm        only the tests in a virtual machine (root, Debian on x86_64, 4 GB); they fail where they cannot run
     --full      there, 100 restarts instead of 10, 1,000 presses instead of 50, and so on: an hour and a half
     --dry-run   only print the commands; nothing is changed
     --help      this text
 
-Missing apt packages are installed with sudo, the Python packages and the face network go into .venv beside this file.
-Without --vm every test runs; those in the virtual machine are skipped by name where it cannot be had. Its image is made
-once (four minutes) and kept in /var/cache/diemcau-vm, or in $DIEMCAU_VM_DIR.
+An install that fails takes back what it has done; its log is /var/log/diemcau-install.log. Twice is the same as once.
+For the demo and the tests missing apt packages are installed with sudo, the Python packages and the face network go into
+.venv. Without --vm every test runs; those in the virtual machine are skipped by name where it cannot be had. Its image
+is made once (four minutes) and kept in /var/cache/diemcau-vm, or in $DIEMCAU_VM_DIR.
 DIEMCAU_OPENCV=headless takes opencv-python-headless, which needs no graphics libraries.
-Installing a box or a centre comes with a later version.
 TEXT
 }
+
+# --- a machine -------------------------------------------------------------------------------------------------------
+
+# Whether the first word that says what to do is the demo's or the tests'.
+is_for_checkout() {
+  local word
+  for word in "$@"; do
+    [[ $word == --dry-run ]] || break
+  done
+  [[ ${word-} == --demo || ${word-} == --test ]]
+}
+
+install_machine() {
+  local word wheels='' before='' needs_root=yes
+  for word in "$@"; do
+    case $word in
+      -h | --help) usage && exit 0 ;;
+      --dry-run | --prepare | --prepare=*) needs_root='' ;;
+      --wheels=*) wheels=${word#*=} ;;
+    esac
+    [[ $before != --wheels ]] || wheels=$word
+    before=$word
+  done
+  [[ ! $needs_root ]] || ((!EUID)) || refuse "cần quyền root / root is needed: sudo ./install.sh $*"
+  is_system_python || provide_system_python "$needs_root" "$wheels"
+  # -X utf8: the words are Vietnamese, whatever the locale of a first boot is.
+  exec "$SYSTEM_PYTHON" -I -B -X utf8 -c 'import sys
+sys.path.insert(0, sys.argv.pop(1))
+from agent.installer.main import main
+sys.exit(main())' "$ROOT" "$@"
+}
+
+is_system_python() { answers "$SYSTEM_PYTHON" 'import venv'; }
+
+# provide_system_python NEEDS_ROOT WHEELS: from the network, else from the .deb files of the prepared folder.
+provide_system_python() {
+  [[ $1 && $EUID == 0 ]] || fail "$SYSTEM_PYTHON, 3.11 or newer, is needed: apt-get install python3"
+  say "Cài Python của hệ thống / installing the system's Python"
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y -o DPkg::Lock::Timeout=600 install --no-install-recommends)
+  if [[ $2 ]] && compgen -G "$2/*.deb" >/dev/null; then
+    "${apt[@]}" "$(realpath -- "$2")"/*.deb
+  else
+    apt-get update || true # a source that is down need not be one that we want
+    "${apt[@]}" python3
+  fi >>"$INSTALL_LOG" 2>&1 </dev/null || true
+  is_system_python || fail "$SYSTEM_PYTHON, 3.11 or newer, is needed, and apt could not install it: see the end of $INSTALL_LOG"
+}
+
+# --- the demo and the tests ------------------------------------------------------------------------------------------
 
 read_arguments() {
   local word
   for word in "$@"; do
     if [[ $word == --dry-run ]]; then DRY_RUN=yes; else ARGS+=("$word"); fi
   done
-  case ${ARGS[0]-} in
-    --demo | --test) MODE=${ARGS[0]#--} ARGS=("${ARGS[@]:1}") ;;
-    -h | --help) usage && exit 0 ;;
-    '') refuse "installing a box comes with a later version; ./install.sh --demo and ./install.sh --test are there" ;;
-    --centre) refuse "installing a centre comes with a later version; --demo and --test are there" ;;
-    *) refuse "${ARGS[0]} is no option of it; use --demo, --test, --dry-run or --help" ;;
-  esac
+  MODE=${ARGS[0]#--} ARGS=("${ARGS[@]:1}")
   for word in "${ARGS[@]}"; do
     [[ $word != --demo && $word != --test ]] || refuse "one of --demo and --test, not both"
   done

@@ -28,11 +28,19 @@ time.tzset()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("diemcau")
     group.addoption("--vm", action="store_true", help="only the tests in a virtual machine; they fail, not skip")
+    group.addoption("--arm", action="store_true", help="only the tests on 64-bit Arm, under emulation")
     group.addoption("--full", action="store_true", help="in the virtual machine: the full counts, some two hours")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for_arm = [item for item in items if item.get_closest_marker("arm") is not None]
+    if config.getoption("--arm"):
+        config.hook.pytest_deselected(items=[item for item in items if item not in for_arm])
+        items[:] = for_arm
+        return
+    for item in for_arm:
+        item.add_marker(pytest.mark.skip(reason="on 64-bit Arm: asked for with --arm; a quarter of an hour"))
     others = [item for item in items if item.get_closest_marker("vm") is None]
     in_vm = [item for item in items if item.get_closest_marker("vm") is not None]
     if config.getoption("--vm"):

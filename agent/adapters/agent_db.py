@@ -26,6 +26,9 @@ WAL_MAX_BYTES = 1024 * 1024
 CHECKPOINT_PAGES = 128  # on a full disk the reserve has to hold what a checkpoint adds to the file
 PAGES_MAX = 1 << 30
 DAMAGED_KEPT = 2  # files of up to 64 MB, for who wants to look
+# An upgrade that is taken back leaves the file to an older release. So a later one only adds tables, and columns with a
+# default; one that has to change more writes a higher number, and an older release then leaves the file alone.
+SCHEMA = 0
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -317,6 +320,9 @@ def _connect(path: Path) -> Any:
 
 def _open(db: Any) -> Any:
     try:
+        (schema,) = db.execute("PRAGMA user_version").fetchone()
+        if schema > SCHEMA:
+            raise sqlite3.OperationalError(f"a later release wrote it (schema {schema}, this one knows {SCHEMA})")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")  # NORMAL lost committed rows in simulated power cuts
         db.execute(f"PRAGMA journal_size_limit={WAL_MAX_BYTES}")

@@ -15,6 +15,7 @@ from agent.core.events import Memory, Recount, Settled
 RECOUNTS_MAX = 1000  # one a day for years
 BUSY_S = 1.0
 FACT = "fact."  # before the names of the core's facts, which must not meet those of this file
+# A release may run on what a later one wrote (``agent_db.py``): tables, and columns with a default, may be added.
 TABLES = (
     "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS executed (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, "
@@ -22,6 +23,10 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS recount (number INTEGER PRIMARY KEY, command TEXT NOT NULL UNIQUE, at TEXT NOT NULL, "
     "by TEXT NOT NULL, people INTEGER NOT NULL, value INTEGER, state TEXT NOT NULL, min INTEGER, max INTEGER) STRICT",
 )
+COPIED = {
+    "executed": "number, id, at, state, reason, result",
+    "recount": "number, command, at, by, people, value, state, min, max",
+}
 
 
 def read_only(path: Path) -> Memory:
@@ -70,9 +75,10 @@ def _result(text: str) -> dict[str, Any] | None:
 
 def copy(source: Any, target: Any) -> None:
     """Bring commands and human counts into another database; the facts the core has itself."""
-    for table in ("executed", "recount"):
-        for row in source.execute(f"SELECT * FROM {table}").fetchall():  # noqa: S608 # the two above
-            target.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+    for table, columns in COPIED.items():
+        for row in source.execute(f"SELECT {columns} FROM {table}").fetchall():  # noqa: S608 # the two above
+            places = ", ".join("?" * len(row))
+            target.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({places})", row)  # noqa: S608
 
 
 def increment(db: Any, least: int) -> int:

@@ -70,6 +70,8 @@ def rehearse(steps: Sequence[Step], say: Say) -> None:
 
 def _take_back(begun: list[Step], say: Say) -> None:
     """The last first. One that cannot be taken back is named, and the others are taken back all the same."""
+    if begun:
+        say("Đang hoàn tác / taking it back")
     for step in reversed(begun):
         try:
             step.undo()

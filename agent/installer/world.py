@@ -43,13 +43,19 @@ class World:
         """Where a file of that machine is, as seen from here."""
         return self.root / absolute.lstrip("/")
 
-    def run(self, argv: Sequence[str | Path], timeout_s: float = PATIENCE_S, **environment: str) -> str:
+    def run(self, argv: Sequence[str | Path], timeout_s: float = PATIENCE_S, **environment: str | None) -> str:
         """Run a program of this machine; gives its standard output.
+
+        Args:
+            argv: The program and its arguments.
+            timeout_s: When it is given up.
+            environment: What it finds in its environment beside ours; None takes a variable out.
 
         Raises:
             InstallError: It failed; the sentence has its last line, and the log has all of them.
         """
         words = [str(word) for word in argv]
+        variables = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
         try:
             done = subprocess.run(
                 words,
@@ -58,11 +64,11 @@ class World:
                 errors="replace",
                 timeout=timeout_s,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **environment},
+                env=variables,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise InstallError(f"{shown(words)}: {error}") from error
-        self._note(f"+ {shown(words)}\n{done.stdout}{done.stderr}")
+        self.note(f"+ {shown(words)}\n{done.stdout}{done.stderr}")
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip() or f"ended with {done.returncode}").splitlines()[-1]
             raise InstallError(f"{shown(words)}: {said}" + (f" ({self._log})" if self._log else ""))
@@ -82,7 +88,8 @@ class World:
         if owner is not None:
             os.chown(path, *owner)
 
-    def _note(self, words: str) -> None:
+    def note(self, words: str) -> None:
+        """Write words into the log, if there is one that takes them."""
         if self._log is not None:
             with suppress(OSError), self._log.open("a", encoding="utf-8", errors="replace") as file:
                 file.write(words)
@@ -128,10 +135,10 @@ class File:
     def do(self) -> None:
         """Write it; what was there is remembered."""
         path = self._world.path(self._absolute)
-        with suppress(FileNotFoundError):
-            about = path.stat()
-            self._before = path.read_bytes(), about.st_mode & 0o7777, (about.st_uid, about.st_gid)
         try:
+            if path.exists():
+                about = path.stat()
+                self._before = path.read_bytes(), about.st_mode & 0o7777, (about.st_uid, about.st_gid)
             self._world.write(self._absolute, self._data, self._mode, self._owner() if self._owner else None)
         except OSError as error:
             raise InstallError(f"{self._absolute} cannot be written: {error.strerror}") from error

@@ -1,0 +1,109 @@
+"""What is refused before anything is touched."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.installer import checks
+from agent.installer.steps import InstallError
+from agent.installer.world import World
+from tests.installer.root import machine, needs_root
+
+RASPBERRY_PI_OS = {"ID": "debian", "VERSION_ID": "12", "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
+RASPBIAN = {"ID": "raspbian", "ID_LIKE": "debian", "VERSION_ID": "13"}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return machine(tmp_path)
+
+
+@pytest.mark.parametrize("release", [RASPBERRY_PI_OS, RASPBIAN])
+def test_debian_and_what_is_made_of_it_is_taken(release: dict[str, str]) -> None:
+    checks.need_system(release)
+
+
+@pytest.mark.parametrize(
+    "release",
+    [
+        {},
+        {"ID": "debian", "VERSION_ID": "11", "PRETTY_NAME": "Debian GNU/Linux 11 (bullseye)"},
+        {"ID": "debian", "PRETTY_NAME": "Debian GNU/Linux trixie/sid"},
+        {"ID": "ubuntu", "ID_LIKE": "debian", "VERSION_ID": "24.04"},
+        {"ID": "fedora", "VERSION_ID": "13"},
+    ],
+)
+def test_any_other_system_is_named(release: dict[str, str]) -> None:
+    with pytest.raises(InstallError, match="Debian 12 or 13"):
+        checks.need_system(release)
+
+
+@pytest.mark.parametrize("name", ["aarch64", "x86_64"])
+def test_both_processors_are_taken_with_programs_of_64_bits(name: str) -> None:
+    checks.need_processor(name, is_64_bit=True)
+    with pytest.raises(InstallError, match="32-bit"):
+        checks.need_processor(name, is_64_bit=False)
+
+
+def test_another_processor_is_named() -> None:
+    with pytest.raises(InstallError, match="armv7l"):
+        checks.need_processor("armv7l", is_64_bit=False)
+
+
+def test_a_system_says_what_it_is(world: World) -> None:
+    world.write("/etc/os-release", b"# no=1\nID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME='It is'\n")
+    assert checks.os_release(world) == {"ID": "debian", "VERSION_ID": "12", "PRETTY_NAME": "It is"}
+    world.path("/etc/os-release").unlink()
+    assert checks.os_release(world) == {}
+
+
+def test_this_kind_of_machine_passes(world: World) -> None:
+    checks.machine(world)
+
+
+def test_without_systemd_nothing_is_begun(world: World) -> None:
+    world.path("/usr/bin/systemctl").unlink()
+    with pytest.raises(InstallError, match="systemd"):
+        checks.machine(world)
+
+
+def test_a_full_card_is_named_with_both_figures(world: World) -> None:
+    checks.need_room(world, 1)
+    with pytest.raises(InstallError, match=r"free are \d+ MB, cần / needed are 1000000000000 MB"):
+        checks.need_room(world, 10**18)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere but on a read-only file system")
+def test_a_folder_that_cannot_be_written_is_named(world: World) -> None:
+    world.path("/opt").chmod(0o500)
+    with pytest.raises(InstallError, match="/opt"):
+        checks.need_writable(world)
+
+
+@needs_root
+def test_a_read_only_file_system_is_named(world: World) -> None:
+    """Root may write everywhere else, so there is a mount of one in a namespace of its own."""
+    program = f"""
+from pathlib import Path
+from agent.installer import checks, world
+checks.need_writable(world.World(Path({str(world.root)!r})))
+"""
+    mount = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro none "$1" || exit 77; shift; exec "$@"', "sh"]
+    done = subprocess.run(
+        [*mount, world.path("/boot/firmware"), sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip(f"nothing can be mounted here: {done.stderr}")
+    assert "/boot/firmware: chỉ đọc / is read-only" in done.stderr
+
+
+def test_a_file_that_is_not_there_is_named_with_its_option(tmp_path: Path) -> None:
+    checks.need_file("--room", None)
+    with pytest.raises(InstallError, match=r"--room .*room\.toml"):
+        checks.need_file("--room", tmp_path / "room.toml")

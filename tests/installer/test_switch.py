@@ -1,0 +1,407 @@
+"""From one release to another and back: real files, a systemd of our own, and cuts at each of its orders."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.quick_crashes import FILE as QUICK_CRASHES_FILE
+from agent.installer import back, plan, prune, switch, trial
+from agent.installer.live_agent import AGENT, EYE_SOCKET
+from agent.installer.moving import PREVIOUS, QUICK_CRASHES, pointed
+from agent.installer.release import RELEASES
+from agent.installer.steps import InstallError, carry_out, rehearse
+from agent.installer.unit_links import CURRENT, UNITS, point, target_of
+from agent.installer.world import World
+from tests.installer.simulated_units import WELL, Manner, PowerCut, SimulatedUnits
+
+SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
+TRIAL_S = 5.0
+# At each order, and at one look of the many: the second, which is before anything, the first and the last of the trial.
+CUTS = (2, 3, 4, 5, 7, 16)
+CENTRE = plan.UNITS["centre"]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release's folder."""
+
+    name: str
+
+    @property
+    def path(self) -> str:
+        return f"{RELEASES}/{self.name}"
+
+
+NEW = Release("2.0")
+
+
+def made(world: World, name: str, socket: str = "[Socket]\n") -> None:
+    """As the release's own step leaves it."""
+    for path, text in ((f"share/diemcau/systemd/{EYE_SOCKET}", socket), (".complete", json.dumps({"digest": name}))):
+        world.write(f"{RELEASES}/{name}/{path}", text.encode())
+    world.write(f"{RELEASES}/{name}/bin/diemcau", b"#!/bin/sh\n", 0o755)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A box on which 0.9 ran before 1.0, and 2.0 lies ready."""
+    world = World(tmp_path)
+    for name in ("0.9", "1.0", "2.0"):
+        made(world, name)
+    point(world.path(CURRENT), "releases/1.0")
+    point(world.path(PREVIOUS), "releases/0.9")
+    return world
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> World:
+    """A box on which nothing has run yet."""
+    world = World(tmp_path)
+    made(world, "2.0")
+    return world
+
+
+def running(world: World, *units: str, **manners: Manner) -> SimulatedUnits:
+    systemd = SimulatedUnits(world, **manners)
+    systemd.boot(*(units or (AGENT,)))
+    return systemd
+
+
+def upgrade(world: World, systemd: SimulatedUnits, *units: str, during_conference: bool = False) -> list[str]:
+    """To 2.0; gives what was said."""
+    said: list[str] = []
+    steps = switch.steps(world, NEW, units or (AGENT,), TRIAL_S, True, during_conference, systemd)
+    carry_out(steps, said.append)
+    return said
+
+
+def stands(world: World) -> tuple[str | None, str | None, str | None]:
+    """Where ``current`` and ``previous`` point, and what is on trial."""
+    return pointed(world, CURRENT), pointed(world, PREVIOUS), trial.name(world)
+
+
+def refused(world: World, systemd: SimulatedUnits, *units: str) -> str:
+    """An upgrade that is taken back all the way; gives why."""
+    with pytest.raises(InstallError) as caught:
+        upgrade(world, systemd, *units)
+    assert stands(world) == ("1.0", "0.9", None)
+    assert systemd.releases == {"1.0"}
+    assert f"stop {AGENT}" not in systemd.done, "a stop lets go of the relays' lines"
+    return str(caught.value)
+
+
+def boot_after_a_cut(world: World, systemd: SimulatedUnits) -> str:
+    """What ``diemcau-trial.service`` does, by its script, and then the agent comes up."""
+    said = ""
+    if world.path(trial.FILE).exists():
+        script = [str(SYSTEMD / "go-back.sh"), str(world.path("/opt/diemcau"))]
+        said = subprocess.run(["sh", *script], capture_output=True, text=True, check=True).stdout
+    systemd.boot(AGENT)
+    return said
+
+
+# Passing
+
+
+def test_a_good_release_stays_and_the_one_before_is_kept(world: World) -> None:
+    systemd = running(world)
+    assert "thử bản 2.0 / try release 2.0" not in upgrade(world, systemd), "another root's programs are not run"
+    assert stands(world) == ("2.0", "1.0", None)
+    assert systemd.done == ["reload", f"restart {AGENT}"], "one order: the relays' lines are kept"
+    assert systemd.releases == {"2.0"}
+
+
+def test_twice_is_the_same_as_once(world: World) -> None:
+    systemd = running(world)
+    upgrade(world, systemd)
+    systemd.done.clear()
+    assert upgrade(world, systemd) == []
+    assert systemd.done == []
+
+
+def test_what_was_stopped_by_hand_is_started(world: World) -> None:
+    point(world.path(CURRENT), "releases/2.0")
+    systemd = running(world, EYE_SOCKET)
+    upgrade(world, systemd)
+    assert AGENT in systemd.running
+    assert stands(world) == ("2.0", "0.9", None)
+
+
+def test_units_come_up_at_boot_by_links_that_outlive_a_release(world: World) -> None:
+    upgrade(world, running(world))
+    wanted = [f"multi-user.target.wants/{AGENT}", f"sockets.target.wants/{EYE_SOCKET}"]
+    for unit in (*wanted, f"multi-user.target.wants/{switch.TRIAL_UNIT}"):
+        assert target_of(world.path(f"{UNITS}/{unit}")) == f"{UNITS}/{Path(unit).name}"
+    assert not world.path(f"{UNITS}/{switch.TRIAL_UNIT}").is_symlink(), "it must not depend on what it guards against"
+
+
+def test_a_centre_is_watched_without_a_status_line(world: World) -> None:
+    systemd = running(world, *CENTRE)
+    upgrade(world, systemd, *CENTRE)
+    assert stands(world) == ("2.0", "1.0", None)
+    falls = Manner(lives_s=3)
+    point(world.path(CURRENT), "releases/1.0")
+    point(world.path(PREVIOUS), "releases/0.9")
+    assert "did not stay up" in refused(world, running(world, *CENTRE, v2_0=falls), *CENTRE)
+
+
+def test_a_socket_that_is_another_one_is_made_anew_with_the_eye_behind_it(world: World) -> None:
+    made(world, "2.0", "[Socket]\nBacklog=1\n")
+    systemd = running(world)
+    upgrade(world, systemd)
+    assert systemd.done == ["reload", f"stop {EYE_SOCKET}", f"restart {AGENT}"]
+
+
+def test_an_image_gets_the_links_and_nothing_is_started(blank: World) -> None:
+    carry_out(switch.steps(blank, NEW, (AGENT,), TRIAL_S, True), lambda _: None)
+    assert stands(blank) == ("2.0", None, None)
+    assert blank.path(f"{UNITS}/multi-user.target.wants/{AGENT}").is_symlink()
+
+
+def test_a_dry_run_changes_nothing(world: World) -> None:
+    systemd, said = running(world), list[str]()
+    rehearse(switch.steps(world, NEW, (AGENT,), TRIAL_S, True, False, systemd), said.append)
+    assert "+ systemctl restart diemcau-agent.service" in said
+    assert (stands(world), systemd.done) == (("1.0", "0.9", None), [])
+
+
+# Going back
+
+
+def test_one_that_does_not_start_is_taken_back(world: World) -> None:
+    systemd = running(world, v2_0=Manner(starts=False))
+    why = refused(world, systemd)
+    assert "release 2.0 was not kept: diemcau-agent.service failed; back to 1.0" in why
+    assert systemd.done == ["reload", f"restart {AGENT}", f"journal {AGENT}", "reload", f"restart {AGENT}"]
+
+
+def test_one_that_falls_within_its_trial_is_taken_back(world: World) -> None:
+    assert "did not stay up" in refused(world, running(world, v2_0=Manner(lives_s=TRIAL_S - 1)))
+
+
+def test_the_old_one_does_not_begin_with_the_new_ones_crashes(world: World) -> None:
+    assert Path(QUICK_CRASHES).name == QUICK_CRASHES_FILE
+    world.write(QUICK_CRASHES, b"boot 007\n")
+    refused(world, running(world, v2_0=Manner(starts=False)))
+    assert not world.path(QUICK_CRASHES).exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("link=down", "the broker is not reached"),
+        ("link=off", "the broker is not reached"),
+        ("power=off", "the room was on, and is off"),
+        ("power=fault", "the room was on, and is fault"),
+        ("headcount=unknown:no_opencv", "nothing is counted (no_opencv)"),
+        ("headcount=unknown:starting", "nothing is counted (starting)"),
+        ("files=crash_loop", "files is crash_loop"),
+        ("disk=forgets", "disk is forgets"),
+    ],
+)
+def test_one_with_which_the_room_is_worse_is_taken_back(world: World, word: str, why: str) -> None:
+    assert why in refused(world, running(world, v2_0=Manner(lines={0: "", 0.5: f"{WELL} {word}"})))
+
+
+@pytest.mark.parametrize("word", ["headcount=unknown:dark", "headcount=degraded:few_faces", "locked=yes", "new=thing"])
+def test_what_is_not_the_releases_doing_is_no_reason(world: World, word: str) -> None:
+    upgrade(world, running(world, v2_0=Manner(lines={0: f"{WELL} {word}"})))
+    assert stands(world) == ("2.0", "1.0", None)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        {0: f"{WELL} link=down headcount=unknown:starting", 60: WELL},
+        {0: WELL, 3: f"{WELL} link=down"},  # it was reached with this release: the rest is the line's
+        {0: WELL, 3: f"{WELL} power=off"},  # somebody's finger
+    ],
+)
+def test_what_comes_late_or_goes_later_is_no_reason(world: World, lines: dict[float, str]) -> None:
+    upgrade(world, running(world, v2_0=Manner(lines=lines)))
+    assert stands(world) == ("2.0", "1.0", None)
+
+
+@pytest.mark.parametrize("line", ["", "power=off link=down headcount=unknown:no_model files=no_room disk=forgets"])
+def test_what_was_not_well_before_is_not_asked_for(world: World, line: str) -> None:
+    upgrade(world, running(world, v1_0=Manner(lines={0: line}), v2_0=Manner(lines={0: line})))
+    assert stands(world) == ("2.0", "1.0", None)
+
+
+def test_a_release_that_has_no_line_is_not_compared(world: World) -> None:
+    upgrade(world, running(world, v2_0=Manner(lines={})))
+    assert stands(world) == ("2.0", "1.0", None)
+
+
+def test_what_did_not_run_before_does_not_run_after(world: World) -> None:
+    systemd = running(world, EYE_SOCKET, v2_0=Manner(lives_s=1))
+    with pytest.raises(InstallError):
+        upgrade(world, systemd)
+    assert AGENT not in systemd.running
+    assert stands(world) == ("1.0", "0.9", None)
+
+
+def test_a_first_release_that_does_not_hold_leaves_nothing(blank: World) -> None:
+    systemd = SimulatedUnits(blank, v2_0=Manner(starts=False))
+    with pytest.raises(InstallError, match=r"2\.0 was not kept"):
+        upgrade(blank, systemd)
+    assert stands(blank) == (None, None, None)
+    assert systemd.running == {}
+    assert [path for path in blank.path(UNITS).rglob("*") if not path.is_dir()] == []
+
+
+def test_a_first_release_needs_no_broker(blank: World) -> None:
+    upgrade(blank, SimulatedUnits(blank, v2_0=Manner(lines={0: "power=off link=off files=no_room"})))
+    assert stands(blank) == ("2.0", None, None)
+
+
+def test_one_that_cannot_be_brought_back_does_not_keep_the_others_away(world: World) -> None:
+    systemd = running(world, *CENTRE, v2_0=Manner(starts=False))
+    systemd.on_wait = lambda: None
+    systemd.manners["1.0"] = Manner(starts=False)
+    with pytest.raises(InstallError):
+        upgrade(world, systemd, *CENTRE)
+    assert [order for order in systemd.done if order.startswith("restart")][1:] == [f"restart {u}" for u in CENTRE]
+    assert stands(world) == ("1.0", "0.9", None)
+
+
+# Conferences
+
+
+def test_no_restart_in_a_conference(world: World) -> None:
+    live = Manner(lines={0: f"{WELL} locked=yes"})
+    systemd = running(world, v1_0=live, v2_0=live)
+    with pytest.raises(InstallError, match="in a conference"):
+        upgrade(world, systemd)
+    assert systemd.done == []
+    upgrade(world, systemd, during_conference=True)
+    assert stands(world) == ("2.0", "1.0", None)
+
+
+def test_an_agent_that_has_ended_is_in_no_conference(world: World) -> None:
+    systemd = running(world, EYE_SOCKET)
+    assert systemd.look(AGENT).status == {}, "systemd shows the last line of what has ended"
+
+
+# Cuts
+
+
+def cut(world: World, at: int) -> SimulatedUnits:
+    """An upgrade during which the power goes: nobody takes anything back."""
+    systemd = running(world)
+    systemd.cut_at = at
+    try:
+        for step in switch.steps(world, NEW, (AGENT,), TRIAL_S, True, False, systemd):
+            if not step.is_done():
+                step.do()
+    except PowerCut:
+        return systemd
+    raise AssertionError("it went through")
+
+
+@pytest.mark.parametrize("at", CUTS)
+def test_a_power_cut_in_a_trial_is_a_boot_with_the_release_before(world: World, at: int) -> None:
+    systemd = cut(world, at)
+    said = boot_after_a_cut(world, systemd)
+    assert (stands(world)[0], stands(world)[2]) == ("1.0", None)
+    assert systemd.releases == {"1.0"}
+    if said:
+        assert said.endswith("was on trial: 1.0 runs again\n")
+    told = upgrade(world, systemd)
+    assert any("went back to the release before" in sentence for sentence in told) == bool(said)
+    assert not any("went back" in sentence for sentence in upgrade(world, systemd)), "told once"
+    assert stands(world) == ("2.0", "1.0", None)
+
+
+@pytest.mark.parametrize("at", CUTS)
+def test_an_installer_that_was_killed_is_finished_by_the_next_one(world: World, at: int) -> None:
+    systemd = cut(world, at)
+    systemd.cut_at = 0
+    was_on_trial = trial.name(world)
+    said = upgrade(world, systemd)
+    assert any("an upgrade was cut off" in sentence for sentence in said) == (was_on_trial is not None)
+    assert stands(world) == ("2.0", "1.0", None)
+    assert systemd.releases == {"2.0"}
+
+
+def test_the_cuts_above_reach_from_the_first_call_to_the_last(world: World) -> None:
+    systemd = running(world)
+    upgrade(world, systemd)
+    assert systemd.calls == CUTS[-1]
+
+
+def test_ctrl_c_in_a_trial_takes_it_back(world: World) -> None:
+    systemd = running(world)
+
+    def interrupt() -> None:
+        systemd.on_wait = lambda: None
+        raise KeyboardInterrupt
+
+    systemd.on_wait = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        upgrade(world, systemd)
+    assert stands(world) == ("1.0", "0.9", None)
+    assert systemd.releases == {"1.0"}
+
+
+def test_a_boot_without_the_release_before_keeps_the_one_that_is_there(world: World) -> None:
+    systemd = cut(world, 6)
+    world.path(f"{RELEASES}/1.0/bin/diemcau").unlink()
+    assert "it stays" in boot_after_a_cut(world, systemd)
+    assert (stands(world)[0], stands(world)[2]) == ("2.0", None)
+
+
+def test_the_script_that_is_installed_is_the_one_that_the_unit_runs(world: World) -> None:
+    upgrade(world, running(world))
+    unit = world.path(f"{UNITS}/{switch.TRIAL_UNIT}").read_text()
+    assert f"ExecStart=/bin/sh {switch.GO_BACK}\n" in unit
+    assert f"ConditionPathExists={trial.FILE}\n" in unit
+    assert world.path(switch.GO_BACK).read_bytes() == (SYSTEMD / "go-back.sh").read_bytes()
+
+
+# Back, and old releases
+
+
+def go(world: World, systemd: SimulatedUnits) -> Callable[[], None]:
+    return lambda: carry_out(back.steps(world, (AGENT,), TRIAL_S, True, False, systemd), lambda _: None) and None
+
+
+def test_back_and_back_again(world: World) -> None:
+    systemd = running(world)
+    go(world, systemd)()
+    assert stands(world) == ("0.9", "1.0", None)
+    assert systemd.releases == {"0.9"}
+    go(world, systemd)()
+    assert stands(world) == ("1.0", "0.9", None)
+
+
+def test_back_to_one_that_does_not_hold_is_taken_back(world: World) -> None:
+    systemd = running(world, v0_9=Manner(lives_s=1))
+    with pytest.raises(InstallError, match=r"0\.9 was not kept"):
+        go(world, systemd)()
+    assert stands(world) == ("1.0", "0.9", None)
+
+
+@pytest.mark.parametrize("lacking", [PREVIOUS, f"{RELEASES}/0.9/.complete"])
+def test_without_a_release_before_there_is_no_way_back(world: World, lacking: str) -> None:
+    world.path(lacking).unlink()
+    with pytest.raises(InstallError, match="no release before"):
+        go(world, running(world))()
+
+
+def test_old_releases_go_but_for_the_one_before(world: World) -> None:
+    world.write(f"{RELEASES}/1.9.part/bin/python", b"half of one")
+    upgrade(world, running(world))
+    carry_out(prune.steps(world), lambda _: None)
+    assert sorted(path.name for path in world.path(RELEASES).iterdir()) == ["1.0", "2.0"]
+    assert carry_out(prune.steps(world), lambda _: None) == 0
+
+
+def test_one_that_a_trial_goes_back_to_stays(world: World) -> None:
+    cut(world, 6)
+    carry_out(prune.steps(world), lambda _: None)
+    assert world.path(f"{RELEASES}/1.0").is_dir()
