@@ -31,7 +31,7 @@ from agent.adapters.outbox import Outbox
 from agent.adapters.quick_crashes import QuickCrashes
 from agent.adapters.service import Service
 from agent.adapters.state_lock import StateLock
-from agent.adapters.state_owner import belong_to
+from agent.adapters.state_owner import last_taken, take
 from agent.adapters.twin import Twin
 from agent.core import reports
 from agent.core.commands import (
@@ -104,9 +104,8 @@ def run_agent(options: RunOptions) -> int:
         if crashes.is_safe:
             loaded = in_safety(loaded)
         self_ = _self(identity, loaded, hardware.reserved_pins)
-        if identity is not None:
-            belong_to(options.state, identity.site)
-        db: AgentDb = _open(parts, AgentDb(options.state / "agent.db"))
+        database = last_taken(options.state) if identity is None else take(options.state, identity.site)
+        db: AgentDb = _open(parts, AgentDb(database))
         outbox = _outbox(db, self_, clock, parts)
         link = _link(identity, db, outbox, self_, clock, inbox.put, parts)
         # What an earlier run left is let go only where the room's own config says that it is no load any more, and not

@@ -20,6 +20,7 @@ from agent.adapters import memory_rows
 from agent.adapters.config_store import sources
 from agent.adapters.files import is_there
 from agent.adapters.generations import CANDIDATE, LAST_GOOD
+from agent.adapters.state_owner import last_taken
 from agent.console.box_door import DoorError, Visit, follow
 from agent.console.config_options import STDIN, document_of
 from agent.console.config_view import change_document, changes_text, toml
@@ -125,7 +126,7 @@ def apply(
 @json_option
 def history_here(state: str, as_json: bool) -> int:
     """Ai đã đổi cấu hình của hộp này / who changed the config of this box, the newest first."""
-    log = _log(Path(state) / "agent.db")[::-1]
+    log = _log(last_taken(Path(state)))[::-1]
     if as_json:
         click.echo(compact([_entry(each) for each in log]))
     elif log:
