@@ -126,6 +126,7 @@ is_system_python() { answers "$SYSTEM_PYTHON" 'import venv'; }
 provide_system_python() {
   [[ $1 && $EUID == 0 ]] || fail "$SYSTEM_PYTHON, 3.11 or newer, is needed: apt-get install python3"
   say "Cài Python của hệ thống / installing the system's Python"
+  (umask 077 && : >>"$INSTALL_LOG") || true # it may come to hold more than packages' words
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y -o DPkg::Lock::Timeout=600 install --no-install-recommends)
   if [[ $2 ]] && compgen -G "$2/*.deb" >/dev/null; then
     "${apt[@]}" "$(realpath -- "$2")"/*.deb

@@ -68,8 +68,17 @@ class Disk:
 DISK = Disk()
 
 
-def write_durably(path: Path, content: str | bytes, disk: Disk = DISK, mode: int = 0o600) -> None:
+def write_durably(
+    path: Path,
+    content: str | bytes,
+    disk: Disk = DISK,
+    mode: int = 0o600,
+    owner: tuple[int, int] | None = None,
+) -> None:
     """Replace a file so that after a power cut there is the old content or the new one, never a mixture.
+
+    Mode and owner (user, group; None: ours) count before the file has its name: no cut leaves a secret that its reader
+    may not read.
 
     Raises:
         OSError: The folder cannot be written; the old file is as it was, unless it was the very last step that failed:
@@ -81,6 +90,8 @@ def write_durably(path: Path, content: str | bytes, disk: Disk = DISK, mode: int
     try:
         try:
             disk.write(handle, raw)
+            if owner is not None:
+                os.fchown(handle, *owner)
             if mode != 0o600:  # what a temporary file has
                 os.fchmod(handle, mode)
             disk.sync(handle)

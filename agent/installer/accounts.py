@@ -16,10 +16,16 @@ USER = "diemcau"
 HOME, CONFIGURATION = "/var/lib/diemcau", "/etc/diemcau"
 # For the pins, the cameras and the mixers. Debian has no gpio; Raspberry Pi OS has all three.
 DEVICES = ("gpio", "video", "audio")
+FIRST_PERSON = 1000  # source: Debian policy, 9.2.2
 
 
 def steps(world: World, devices: Sequence[str] = DEVICES) -> list[Step]:
-    """User, groups and folders, those that are missing. ``devices``: the groups that the user has to be in."""
+    """User, groups and folders, those that are missing. ``devices``: the groups that the user has to be in.
+
+    Raises:
+        InstallError: A person has the user's name.
+    """
+    _refuse_person(world)
     return [
         *(Group(world, name) for name in (*devices, USER)),
         User(world, devices),
@@ -38,6 +44,14 @@ def owner(world: World) -> Owner:
         raise InstallError(f"there is no user {USER}")
 
     return numbers
+
+
+def _refuse_person(world: World) -> None:
+    if is_user(world) and owner(world)()[0] >= FIRST_PERSON:
+        raise InstallError(
+            f"{USER}: tên của một người / is a person's account here, not the service's: rename it first "
+            f"(usermod --login NAME {USER}; groupmod --new-name NAME {USER})"
+        )
 
 
 def is_user(world: World) -> bool:

@@ -5,6 +5,7 @@ With it ``previous`` becomes the one that was left, so that a second ``--back`` 
 
 from dataclasses import dataclass
 
+from agent.installer import trial
 from agent.installer.live_agent import Units
 from agent.installer.moving import PREVIOUS
 from agent.installer.release import RELEASES, complete
@@ -27,11 +28,13 @@ class Kept:
 
 
 def release_before(world: World) -> Kept:
-    """The release before.
+    """The release before: of one that is still on trial the one that the trial goes back to.
 
     Raises:
         InstallError: There is none.
     """
+    if (before := trial.name(world)) is not None and complete(world, before):
+        return Kept(before)
     current, previous = (target_of(world.path(link)) for link in (CURRENT, PREVIOUS))
     if previous is not None and previous != current:
         kept = Kept(previous.rpartition("/")[2])

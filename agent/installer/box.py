@@ -22,7 +22,7 @@ READERS = {
 TRY = """
 import sys
 try:
-    read(*sys.argv[1:])
+    read(sys.stdin.buffer.read().decode(), sys.argv[1])
 except Exception as error:
     sys.exit("; ".join(str(error).splitlines()))
 """
@@ -76,9 +76,9 @@ class Tried:
     def do(self) -> None:
         """Try. Raises InstallError: with all that is wrong with it."""
         program = f"{READERS[self._kind][1]}\n{TRY}"
-        argv = [self._python, "-I", "-c", program, self._text.decode(), str(self._given)]
+        argv = [self._python, "-I", "-c", program, str(self._given)]
         try:
-            self._world.run(argv)
+            self._world.run(argv, given=self._text.decode())
         except InstallError as error:
             raise InstallError(str(error).removeprefix(f"{shown(argv)}: ")) from error
 
@@ -167,8 +167,9 @@ def announce(world: World, options: Options, say: Say) -> None:
         old, new = identity_files.site_of(world), identity_files.read(world, options.identity).site
         if old is not None and old != new:
             say(
-                f"Hộp này đang là / this box is {old} now; it becomes {new}, and {old} is heard of no more. What it "
-                f"has not delivered would be sent as {new}'s: for a clean start --uninstall --purge comes first."
+                f"Hộp này đang là / this box is {old} now; it becomes {new}, and {old} is heard of no more. "
+                f"Dữ liệu chưa gửi của {old} được cất lại trên hộp / what {old} has not delivered stays on the box, "
+                f"put away, and goes out when the box is {old} again."
             )
     if options.room is not None and world.path(config_txt.LAST_GOOD).exists():
         say(

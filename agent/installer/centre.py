@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 from agent.installer import centre_broker
 from agent.installer.accounts import CONFIGURATION, HOME, owner
-from agent.installer.centre_broker import BROKER, Broker, refuse_others, register_of
+from agent.installer.centre_broker import BROKER, Broker, register_of, unreadable
+from agent.installer.centre_others import refuse_others
 from agent.installer.centre_proof import Works
 from agent.installer.steps import InstallError, Step
 from agent.installer.world import File, World
@@ -44,12 +45,14 @@ class Release(Protocol):
 class Options:
     """What the command line says of a centre; empty or None: nothing, so what is there stays.
 
-    ``host`` is the name or address by which boxes reach this machine, ``database`` SQLAlchemy's URL.
+    ``host`` is the name or address by which boxes reach this machine, ``database`` SQLAlchemy's URL; ``is_started``:
+    whether anything is started now.
     """
 
     host: str = ""
     database: str = ""
     board_port: int | None = None
+    is_started: bool = True
 
 
 def packages(world: World, options: Options) -> list[str]:
@@ -70,7 +73,7 @@ def steps(world: World, release: Release, options: Options) -> list[Step]:
     database, port = _database(world, options), options.board_port or BOARD_PORT
     command = world.path(release.path) / "bin" / "diemcau"
     return [
-        Broker(world, command, host),
+        Broker(world, command, host, options.is_started),
         Once(world, RECORDER, _toml(world, "recorder", database), "recorder.toml", 0o600, owner(world)),
         Once(world, CENTRE, _toml(world, "board", database, port, host), "centre.toml", 0o600, owner(world)),
     ]
@@ -98,7 +101,10 @@ def next_words(world: World) -> list[str]:
 
 def leftovers(world: World) -> list[str]:
     """What an uninstall takes away beside units and program; ``RELOAD`` comes after it. All else is data."""
-    ours = (centre_broker.LINK, centre_broker.DROP_IN)
+    drop_in = Path(centre_broker.DROP_IN)
+    folder = world.path(str(drop_in.parent))
+    is_alone = folder.is_dir() and {each.name for each in folder.iterdir()} <= {drop_in.name}
+    ours = (centre_broker.LINK, str(drop_in.parent if is_alone else drop_in))
     return [each for each in ours if os.path.lexists(world.path(each))]
 
 
@@ -156,7 +162,7 @@ def _read(world: World) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise InstallError(f"{path}: không đọc được / cannot be read: {error}") from error
+        raise unreadable(path, error, "mend it, or restore it from a backup") from error
 
 
 def _toml(world: World, id_: str, database: str, board_port: int | None = None, host: str = "") -> bytes:

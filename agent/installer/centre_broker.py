@@ -6,7 +6,6 @@ rights again, since a version may have other topics.
 
 import json
 import shutil
-import socket
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,9 +28,6 @@ SITES, LOCAL, BY_PASSWORD = 8883, 8884, 8885
 PROGRAMS = {"recorder": "recorder", "board": "technician"}
 # As long as the authority: their keys lie beside the authority's own, so an earlier end would guard nothing.
 DAYS = 3650
-# What in somebody else's configuration would change by ours, or ours by it: these count for all listeners.
-FOR_ALL = ("listener", "port", "allow_anonymous", "acl_file", "password_file", "per_listener_settings", "plugin",
-           "auth_plugin", "bridge", "connection")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +54,18 @@ def register_of(world: World) -> Register | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InstallError(f"{path}: không đọc được / cannot be read: restore it from a backup ({error})") from error
+        raise unreadable(path, error, "restore it from a backup") from error
 
 
-def refuse_others(world: World) -> None:
-    """A mosquitto that serves somebody else already is left alone, and so is whoever has our ports.
-
-    Raises:
-        InstallError: Says which line or port it is.
-    """
-    folder = world.path("/etc/mosquitto")
-    for path in [folder / "mosquitto.conf", *sorted((folder / "conf.d").glob("*.conf"))]:
-        if path == world.path(LINK):
-            continue
-        with suppress(OSError):
-            if (line := of_others(path.read_text(encoding="utf-8", errors="replace"))) is not None:
-                raise InstallError(
-                    f"mosquitto trên máy này đã dùng cho việc khác / mosquitto serves something else here already: "
-                    f"{path}: `{line}`; our rights would count for that too: take the line out, or use another machine"
-                )
-    if world.is_this_machine and not world.path(LINK).is_symlink():
-        for port in (SITES, LOCAL, BY_PASSWORD):
-            if not _is_free(port):
-                raise InstallError(f"cổng {port} đã có chương trình khác dùng / port {port} is taken: ss -ltnp")
+def unreadable(path: Path, error: Exception, advice: str) -> InstallError:
+    """A sentence for a file that cannot be read: who has no right to it needs ``sudo``, not ``advice``."""
+    what = "use sudo" if isinstance(error, PermissionError) else advice
+    return InstallError(f"{path}: không đọc được / cannot be read: {what} ({error})")
 
 
-def of_others(text: str) -> str | None:
-    """The first line of a mosquitto configuration that does not go together with ours; None: there is none. Pure."""
-    lines = (line.strip() for line in text.splitlines())
-    return next((line for line in lines if line and line.split()[0] in FOR_ALL), None)
+def is_up(world: World) -> bool:
+    """Whether mosquitto runs."""
+    return world.is_booted and world.says(["systemctl", "is-active", "mosquitto"]) is not None
 
 
 class Broker:
@@ -96,12 +75,16 @@ class Broker:
         world: Where.
         command: ``diemcau`` of the new release, as seen from here.
         host: The name or address by which boxes reach this machine, for an authority that is new.
+        is_started: Whether mosquitto is to run; otherwise it does as before, whatever Debian's package has started.
     """
 
     title = "chứng chỉ và máy chủ MQTT / certificates and broker"
 
-    def __init__(self, world: World, command: Path, host: str) -> None:
+    def __init__(self, world: World, command: Path, host: str, is_started: bool = True) -> None:
         self._world, self._command, self._host = world, command, host
+        # Asked before the package comes, for that enables and starts it.
+        self._was_up, self._was_enabled = is_up(world), _is_enabled(world)
+        self._is_running = is_started or self._was_up
         limits = LIMITS.read_bytes()
         self._files: tuple[Step, ...] = (
             Link(world, LINK, f"{BROKER}/mosquitto.conf"),
@@ -116,14 +99,15 @@ class Broker:
             all(self._has(each) for each in PROGRAMS)
             and all(each.is_done() for each in self._files)
             and self._world.says(self._site("rights", "--check")) is not None
-            and (not self._world.is_booted or self._refusal() is None)
+            and (not self._world.is_booted or self._is_in_order())
         )
 
     def lines(self) -> list[str]:
         """One command each."""
         made = [shown(self._issue(each, Path("FOLDER"))) for each in PROGRAMS if not self._has(each)]
         files = [line for each in self._files if not each.is_done() for line in each.lines()]
-        return [*made, shown(self._site("rights")), *files, "systemctl restart mosquitto"]
+        start = "systemctl restart mosquitto" if self._is_running else "systemctl stop mosquitto"
+        return [*made, shown(self._site("rights")), *files, "systemctl enable mosquitto", start]
 
     def do(self) -> None:
         """Make what is missing; restart the broker where it takes that, else reload it; try it. Raises InstallError."""
@@ -142,9 +126,7 @@ class Broker:
                 each.do()
         self._before.seal()
         if self._world.is_booted:
-            self._start("reload" if before == self._needs_restart() else "restart")
-            port = _port(self._world)
-            wait_for_broker((port, LOCAL), self._recorder())
+            self._run("reload" if before == self._needs_restart() else "restart")
 
     def undo(self) -> None:
         """As it was. An authority that was there before, and whatever somebody has enrolled meanwhile, stays."""
@@ -152,8 +134,13 @@ class Broker:
             each.undo()
         if self._before is not None:
             self._before.put_back()
-        if self._world.is_booted and self._world.says(["systemctl", "is-active", "mosquitto"]) is not None:
-            self._start("restart")
+        with suppress(OSError):  # where somebody else has a file in it
+            self._world.path(DROP_IN).parent.rmdir()
+        if self._world.is_booted:
+            self._system("daemon-reload")
+            self._system("restart" if self._was_up else "stop", "mosquitto")
+            if not self._was_enabled:
+                self._system("disable", "mosquitto")
 
     def _has(self, id_: str) -> bool:
         register, path = register_of(self._world), self._world.path(f"{CONFIGURATION}/{id_}")
@@ -197,30 +184,33 @@ class Broker:
         paths = (LINK, DROP_IN, f"{BROKER}/mosquitto.conf", f"{BROKER}/server.pem")
         return [kept(self._world.path(each)) for each in paths]
 
-    def _start(self, how: str) -> None:
-        self._world.run(["systemctl", "daemon-reload"])
-        self._world.run(["systemctl", "enable", "mosquitto"])
-        is_active = self._world.says(["systemctl", "is-active", "mosquitto"]) is not None
-        self._world.run(["systemctl", how if is_active else "restart", "mosquitto"])
+    def _run(self, how: str) -> None:
+        """At each boot from now on; and now, if it is to be, until it lets the recorder in."""
+        self._system("daemon-reload")
+        self._system("enable", "mosquitto")
+        if not self._is_running:
+            self._system("stop", "mosquitto")
+            return
+        self._system(how if is_up(self._world) else "restart", "mosquitto")
+        wait_for_broker((_port(self._world), LOCAL), self._recorder())
 
-    def _refusal(self) -> str | None:
-        return broker_refuses(_port(self._world), self._recorder(), "diemcau-install")
+    def _system(self, *words: str) -> None:
+        self._world.run(["systemctl", *words])
+
+    def _is_in_order(self) -> bool:
+        if not self._is_running:
+            return self._was_enabled
+        return broker_refuses(_port(self._world), self._recorder(), "diemcau-install") is None
 
     def _recorder(self) -> Credentials:
         own = self._world.path(f"{CONFIGURATION}/recorder")
         return Credentials(self._world.path(f"{BROKER}/ca.pem"), own.with_suffix(".pem"), own.with_suffix(".key"))
 
 
+def _is_enabled(world: World) -> bool:
+    return world.is_booted and world.says(["systemctl", "is-enabled", "mosquitto"]) is not None
+
+
 def _port(world: World) -> int:
     register = register_of(world)
     return register.port if register else SITES
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as end:
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            end.bind(("0.0.0.0", port))  # noqa: S104 # asked, never listened on
-        except OSError:
-            return False
-    return True

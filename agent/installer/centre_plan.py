@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from agent.installer import centre
+from agent.installer.centre_others import warnings
 from agent.installer.options import Options
 from agent.installer.plan import planned
 from agent.installer.steps import InstallError, Say, carry_out, rehearse
@@ -19,12 +20,14 @@ def install(world: World, source: Path, options: Options, say: Say) -> None:
         raise InstallError(
             "--centre has no --root: an image would carry one authority's key to all that are made of it"
         )
-    asked = centre.Options(options.host or "", options.database or "", options.board_port)
+    asked = centre.Options(options.host or "", options.database or "", options.board_port, options.is_started)
     proof = centre.proof_steps(world, asked) if options.is_started else []
     debian = centre.packages(world, asked)
     steps = planned(
         world, source, options, "centre", debian, lambda release: (centre.steps(world, release, asked), proof)
     )
+    for line in warnings(world):
+        say(line)
     if options.is_dry_run:
         rehearse(steps, say)
         return

@@ -18,8 +18,9 @@ from agent.installer.world import World
 
 RECORDER, BOARD = "diemcau-recorder.service", "diemcau-board.service"
 PATIENCE_S, ANSWER_S, LOOK_EVERY_S = 180.0, 5.0, 0.5
-# What the recorder's log says once the broker has let it in (agent/console/recorder.py; a test compares them).
-CONNECTED = "connected to the broker at"
+# What the recorder's log says once the broker has let it in, and when that is over (agent/console/recorder.py; a test
+# compares them).
+CONNECTED, LOST = "connected to the broker at", "the connection to the broker is lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Works:
 
     def __init__(self, world: World, board_port: int) -> None:
         self._world, self._port = world, board_port
+        self._began_s = time.monotonic()
 
     def is_done(self) -> bool:
         """Whether both work now."""
@@ -97,7 +99,7 @@ class Works:
         """As one would look."""
         return [
             f"curl -fsS http://127.0.0.1:{self._port}/health",
-            f"journalctl -u {RECORDER} --grep '{CONNECTED}'",
+            f"journalctl -u {RECORDER} -r -n 1 --grep '{CONNECTED}|{LOST}'",
         ]
 
     def do(self) -> None:
@@ -109,21 +111,32 @@ class Works:
         """Nothing was done."""
 
     def _recorder_refuses(self) -> str | None:
-        """What its run of now has said: an earlier one's success says nothing."""
-        run = (self._world.says(["systemctl", "show", "-P", "InvocationID", RECORDER]) or "").strip()
-        journal = ["journalctl", "-q", "--no-pager", "-o", "json", f"_SYSTEMD_INVOCATION_ID={run}"]
-        said = _messages(self._world.says(journal) or "") if run else []
-        if any(CONNECTED in each for each in said):
+        """What its run of now has said: an earlier one's success says nothing.
+
+        One that has run since long before us may have said so months ago, and the journal keeps words for weeks.
+        """
+        asked = ["systemctl", "show", RECORDER, "--property=InvocationID,ActiveState,ActiveEnterTimestampMonotonic"]
+        unit = dict(line.partition("=")[::2] for line in (self._world.says(asked) or "").splitlines())
+        run = unit.get("InvocationID", "")
+        said = self._last_of(run, "--grep", f"{CONNECTED}|{LOST}")
+        if CONNECTED in said or (not said and self._is_old(unit)):
             return None
-        return said[-1] if said else f"systemctl status {RECORDER}"
+        return self._last_of(run) or f"systemctl status {RECORDER}"
+
+    def _last_of(self, run: str, *words: str) -> str:
+        journal = ["journalctl", "-q", "--no-pager", "-o", "json", "-r", "-n", "1", f"_SYSTEMD_INVOCATION_ID={run}"]
+        return _message((run and self._world.says([*journal, *words])) or "")
+
+    def _is_old(self, unit: dict[str, str]) -> bool:
+        since_us = unit.get("ActiveEnterTimestampMonotonic", "")
+        is_up = unit.get("ActiveState") == "active" and since_us.isdecimal()
+        return is_up and int(since_us) / 1e6 < self._began_s - PATIENCE_S
 
 
-def _messages(journal: str) -> list[str]:
-    found = []
-    for line in journal.splitlines():
-        with suppress(ValueError):
-            found.append(str(json.loads(line).get("MESSAGE") or ""))
-    return found
+def _message(line: str) -> str:
+    with suppress(ValueError):
+        return str(json.loads(line).get("MESSAGE") or "")
+    return ""
 
 
 def _first(reasons: Iterator[str | None]) -> str | None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from agent.installer.steps import InstallError
+from agent.installer.unit_links import CURRENT
 from agent.installer.world import World
 
 ARCHITECTURES = ("aarch64", "x86_64")
@@ -13,7 +14,7 @@ VERSIONS = ("12", "13")
 PYTHON = (3, 11)
 # What one release takes while it is made. Measured.
 NEEDED_BYTES, NEEDED_FILES = 600 * 10**6, 15_000
-MUST_BE_WRITABLE = ("/opt", "/etc", "/var/lib", "/usr/local", "/boot/firmware", "/boot")
+MUST_BE_WRITABLE = ("/opt", "/etc", "/var/lib", "/usr/local", "/usr/share", "/var/log", "/boot/firmware", "/boot")
 
 
 def machine(world: World) -> None:
@@ -25,6 +26,7 @@ def machine(world: World) -> None:
     if not world.path("/usr/bin/systemctl").exists() and not world.path("/bin/systemctl").exists():
         raise InstallError("không có systemd / there is no systemd here, and without it nothing starts the agent")
     need_writable(world)
+    need_own_folder(world)
 
 
 def need_system(release: dict[str, str]) -> None:
@@ -55,6 +57,21 @@ def need_writable(world: World) -> None:
             raise InstallError(
                 f"{path}: chỉ đọc / is read-only: the card may be worn out (dmesg), or an overlay is on (raspi-config)"
             )
+
+
+def need_own_folder(world: World) -> None:
+    """Root runs what is in it, and systemd reads units out of it before anything is mounted. Raises InstallError."""
+    folder, root = world.path("/opt/diemcau"), world.root.stat()
+    if nearest(folder).stat().st_dev != root.st_dev:
+        raise InstallError(f"{folder}: phải nằm cùng ổ với / is on another file system than /, and must be on the same")
+    if folder.exists() and (folder.stat().st_uid != root.st_uid or folder.stat().st_mode & 0o022):
+        raise InstallError(
+            f"{folder}: người khác ghi được / others than root can write there: look at what is in it, then chown -R "
+            f"root:root {folder}; chmod -R go-w {folder}"
+        )
+    current = world.path(CURRENT)
+    if current.exists() and not current.is_symlink():
+        raise InstallError(f"{current}: không phải liên kết / is no link of the installer's: move it away first")
 
 
 def need_room(world: World, needed_bytes: int = NEEDED_BYTES) -> None:

@@ -45,7 +45,10 @@ class Identity:
 
 
 def steps(world: World, identity: Path | None, room: Path | None) -> list[Step]:
-    """The identity's files, its own last: before that the old one is whole. And the room of the very first start.
+    """The identity's files, its own last, and the room of the very first start.
+
+    Each file is whole after a power cut, but not the set of them: one between the certificate and its key leaves two
+    that do not match, so the box reaches no broker (its room works) until the same command has run again.
 
     Raises:
         InstallError: See ``read`` and ``read_room``.

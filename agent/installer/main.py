@@ -108,6 +108,7 @@ def _alone(world: World, words: Sequence[str]) -> Iterator[None]:
         raise InstallError(f"{path} không ghi được / cannot be written: {error.strerror}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.fchmod(handle, 0o600)  # one that was there, too
         if os.fstat(handle).st_size > LOG_MAX_BYTES:
             os.truncate(handle, 0)
         world.note(f"\n== {time.strftime('%Y-%m-%d %H:%M:%S %z')} install.sh {shlex.join(words)}\n")

@@ -1,6 +1,7 @@
 """Having a machine run another of its releases: the link ``current``, the units that it brings, what runs by them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -35,9 +36,12 @@ def go_back(world: World, systemd: Units, units: Sequence[str], name: str) -> No
     Raises:
         InstallError: A unit does not run again; the others do, or were tried.
     """
-    trial.begin(world, name)
-    # The other release's crashes are not this one's: it would begin with the safe config.
-    world.path(QUICK_CRASHES).unlink(missing_ok=True)
+    with suppress(OSError):  # a full disk keeps nobody from going back
+        if trial.name(world) != name:
+            trial.begin(world, name)
+    with suppress(OSError):
+        # The other release's crashes are not this one's: it would begin with the safe config.
+        world.path(QUICK_CRASHES).unlink(missing_ok=True)
     failures = list(move(world, systemd, units, name))
     trial.end(world)
     if failures:

@@ -24,17 +24,19 @@ class _Packages:
     def __init__(self, world: World, names: list[str], wheels: Path | None) -> None:
         self._world, self._names = world, names
         self._debs = sorted(wheels.glob("*.deb")) if wheels else []
-        self._before: frozenset[str] | None = None
+        self._new = frozenset[str]()
+        self._had_settings = frozenset[str]()  # without their programs: these stay as they were
         self.title = f"gói hệ thống / system packages: {', '.join(names)}"
 
     def is_done(self) -> bool:
-        return set(self._names) <= self._installed()
+        return set(self._names) <= self._in_state("installed")
 
     def lines(self) -> list[str]:
         return [shown(INSTALL + self._names) + (f"  # {len(self._debs)} .deb" if self._debs else "")]
 
     def do(self) -> None:
-        self._before = self._installed()
+        before = self._in_state("installed")
+        self._had_settings = self._in_state("config-files")
         if any(self._world.path(UNFINISHED).glob("[0-9]*")):
             # After a dpkg that was cut off, apt-get would only say to run this first.
             self._world.says(["env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--configure", "-a"], 1800.0)
@@ -50,11 +52,20 @@ class _Packages:
                 f"không cài được gói hệ thống / the system packages {' '.join(self._names)} could not be installed "
                 f"(without internet: put their .deb files into the folder of --wheels): {error}"
             ) from error
+        finally:
+            self._new = self._in_state("installed") - before
 
     def undo(self) -> None:
-        """Only those that this run brought, dependencies included."""
-        if self._before is not None and (new := self._installed() - self._before):
-            self._world.run([*APT, "purge", *sorted(new)], PATIENCE_S, **UNATTENDED)
+        """Only those that this run brought, dependencies included; none where something else needs one by now."""
+        if not (new := self._new & self._in_state("installed")):
+            return
+        said = self._world.run([*APT, "--simulate", "remove", *sorted(new)])
+        going = {line.split()[1] for line in said.splitlines() if line.startswith("Remv ")}
+        if others := going - new:
+            raise InstallError(f"{' '.join(sorted(others))} would go with them, so they stay")
+        self._world.run([*APT, "remove", *sorted(new)], PATIENCE_S, **UNATTENDED)
+        if ours := new - self._had_settings:
+            self._world.run(["dpkg", "--purge", *sorted(ours)], PATIENCE_S, **UNATTENDED)
 
     def _install_from_folder(self) -> None:
         """As from a mirror of its own, so that apt takes what is missing and fits, and leaves the rest."""
@@ -78,9 +89,9 @@ class _Packages:
             digest = hashlib.sha256(deb.read_bytes()).hexdigest()
             yield f"{about}\nFilename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n"
 
-    def _installed(self) -> frozenset[str]:
-        """The packages of this machine, by name. Raises InstallError: it is no Debian."""
+    def _in_state(self, wanted: str) -> frozenset[str]:
+        """The packages of this machine that dpkg calls so, by name. Raises InstallError: it is no Debian."""
         said = self._world.run(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n"])
         return frozenset(
-            name for name, _, state in (line.partition(" ") for line in said.splitlines()) if state == "installed"
+            name for name, _, state in (line.partition(" ") for line in said.splitlines()) if state == wanted
         )

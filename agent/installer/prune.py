@@ -1,8 +1,8 @@
 """Old releases go: the one that runs and the one before stay."""
 
-import shutil
+from contextlib import suppress
 
-from agent.installer.release import RELEASES, in_use
+from agent.installer.release import RELEASES, in_use, remove
 from agent.installer.steps import Step
 from agent.installer.world import World, shown
 
@@ -31,7 +31,8 @@ class Prune:
     def do(self) -> None:
         """Take them away. One that stays is no reason to undo an upgrade: the next run finds it."""
         for name in self._needless():
-            shutil.rmtree(self._world.path(f"{RELEASES}/{name}"), ignore_errors=True)
+            with suppress(OSError):
+                remove(self._world.path(f"{RELEASES}/{name}"))
 
     def undo(self) -> None:
         """Nothing can be brought back, and nothing misses it."""

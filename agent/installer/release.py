@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.adapters.files import DISK
 from agent.installer import locks, source
 from agent.installer.steps import InstallError, Step
 from agent.installer.wheels import PYTHON, Pip, locked
@@ -46,10 +47,11 @@ def planned(world: World, checkout: Path, roles: frozenset[str]) -> Release:
     """The release of a checkout, made already or not. Raises InstallError: it is no checkout."""
     version = source.version(checkout)
     digest = source.digest(checkout, locks.of_roles(checkout, roles).name, PYTHON.resolve().name)
-    names = (version, f"{version}+{digest[:8]}")
+    own = f"{version}+{digest[:8]}"
+    names = (version, own, *(f"{own}.{number}" for number in range(2, 3 + len(POINTERS))))
     made = (name for name in names if complete(world, name) == digest)
     free = (name for name in names if not complete(world, name) and name not in in_use(world))
-    name = next(made, None) or next(free, names[-1])
+    name = next(made, None) or next(free)
     return Release(version, name, f"{RELEASES}/{name}", digest)
 
 
@@ -68,6 +70,18 @@ def in_use(world: World) -> frozenset[str]:
         with suppress(OSError):
             names.add(Path(pointer.readlink() if pointer.is_symlink() else pointer.read_text().strip()).name)
     return frozenset(names)
+
+
+def remove(folder: Path) -> None:
+    """Take a release away. First of all it is no longer whole, so that half of one is never taken for one.
+
+    Raises:
+        OSError: Something of it stays.
+    """
+    if (folder / COMPLETE).exists():
+        DISK.unlink(folder / COMPLETE)
+        DISK.sync_folder(folder)
+    shutil.rmtree(folder)
 
 
 def steps(world: World, checkout: Path, roles: frozenset[str], wheels: Path | None) -> list[Step]:
@@ -114,8 +128,10 @@ class _Make:
 
     def undo(self) -> None:
         """Also the folders above, where nothing else is in them."""
+        if self._release.name in in_use(self._world):
+            raise InstallError(f"{self._release.path} đang được dùng / is still pointed at, and stays")
         if self._path.exists():
-            shutil.rmtree(self._path)
+            remove(self._path)
         with suppress(OSError):
             self._path.parent.rmdir()
             self._path.parent.parent.rmdir()
@@ -145,7 +161,7 @@ class _Make:
         parent, kept = self._path.parent, in_use(self._world)
         for folder in parent.iterdir() if parent.is_dir() else ():
             if folder.is_dir() and folder.name not in kept and not complete(self._world, folder.name):
-                shutil.rmtree(folder)
+                remove(folder)
 
 
 @contextmanager

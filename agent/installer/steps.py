@@ -75,5 +75,5 @@ def _take_back(begun: list[Step], say: Say) -> None:
     for step in reversed(begun):
         try:
             step.undo()
-        except (InstallError, OSError) as error:
+        except Exception as error:  # also a mistake of ours
             say(f"không hoàn tác được / could not be taken back: {step.title}: {error}")

@@ -41,8 +41,13 @@ def steps(
         is_started: Whether anything is started now; otherwise at the next boot.
         during_conference: The agent is restarted whatever the room is doing.
         systemd: Another one; for tests.
+
+    Raises:
+        InstallError: Nothing is to be started, and something runs that would go on with a release that goes.
     """
     systemd = systemd or Units(world)
+    if systemd.is_there and not is_started and pointed(world, CURRENT) != release.name:
+        _refuse_running(systemd, units)
     started = units if is_started and systemd.is_there else ()
     return [
         WentBack(world),
@@ -52,6 +57,15 @@ def steps(
         *(_enabled(world, unit) for unit in (*units, *((EYE_SOCKET,) if AGENT in units else ()))),
         Switch(world, release, started, trial_s, systemd, during_conference),
     ]
+
+
+def _refuse_running(systemd: Units, units: Sequence[str]) -> None:
+    running = [unit for unit in units if systemd.look(unit).is_up]
+    if running:
+        raise InstallError(
+            f"--no-start: {', '.join(running)} đang chạy / is running, and a release changes below it only with a "
+            "restart and a trial: leave out --no-start"
+        )
 
 
 def _trial_unit(world: World) -> list[Step]:
@@ -125,12 +139,11 @@ class Switch:
         if self._old is None:
             self._leave()
             return
-        point_at(self._world, PREVIOUS, self._previous)
-        ran = [unit for unit in self._units if self._before[unit].is_up]
-        go_back(self._world, self._systemd, ran, self._old)
-        for unit in self._units:
-            if unit not in ran:
-                self._systemd.stop(unit)
+        try:
+            go_back(self._world, self._systemd, [unit for unit in self._units if self._before[unit].is_up], self._old)
+            self._stop_the_others()
+        finally:
+            point_at(self._world, PREVIOUS, self._previous)
 
     def _switch(self) -> None:
         name, old = self._release.name, self._old
@@ -146,9 +159,15 @@ class Switch:
             trial.end(self._world)
 
     def _leave(self) -> None:
-        """There was nothing before: nothing of it runs."""
-        for unit in self._units:
-            self._systemd.stop(unit)
-        point_at(self._world, CURRENT, None)
+        """There was no release before. What ran by other files is not stopped: when those are back, it is restarted."""
+        try:
+            point_at(self._world, CURRENT, None)
+        finally:
+            self._stop_the_others()
         if self._units:
             self._systemd.reload()
+
+    def _stop_the_others(self) -> None:
+        for unit in self._units:
+            if not self._before[unit].is_up:
+                self._systemd.stop(unit)

@@ -42,6 +42,16 @@ def end(world: World) -> None:
         DISK.sync_folder(path.parent)  # a file that comes back with a power cut would undo what has passed
 
 
+def settle(units: Units, unit: str) -> None:
+    """Give one that was just started the time to be itself, before it is what a new release is compared with."""
+    until_s = units.now_s() + GRACE_S
+    while units.now_s() < until_s:
+        status = units.look(unit).status
+        if status.get("link") != "down" and status.get("headcount") != "unknown:starting":
+            return
+        units.wait(EVERY_S)
+
+
 class Health:
     """What the trial of one unit has shown so far.
 

@@ -36,6 +36,8 @@ class Unfinished:
         name = trial.name(self._world)
         if name is not None and self._world.path(f"{RELEASES}/{name}/bin/diemcau").exists():
             go_back(self._world, self._systemd, self._units, name)
+            if AGENT in self._units:
+                trial.settle(self._systemd, AGENT)
         trial.end(self._world)
 
     def undo(self) -> None:

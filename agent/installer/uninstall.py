@@ -11,16 +11,17 @@ from functools import partial
 from pathlib import Path
 
 from agent.installer import accounts, boot_text, centre, config_txt, made, switch, unit_links
-from agent.installer.live_agent import Units, refuse_in_conference
+from agent.installer.live_agent import AGENT, Units, refuse_in_conference
 from agent.installer.options import Options
+from agent.installer.release import HOME
 from agent.installer.steps import InstallError, Say
 from agent.installer.world import World, shown
 
-OPT, SHARE = "/opt/diemcau", "/usr/share/diemcau"
+SHARE = "/usr/share/diemcau"
+OURS = ("releases", "current", "previous", "trial", "went-back", "go-back")
 AUTHORITY = f"{accounts.CONFIGURATION}/ca"
 ROLES = frozenset(unit_links.OF_ROLE)
 TRIAL = f"{unit_links.UNITS}/{switch.TRIAL_UNIT}"
-AGENT = "diemcau-agent.service"  # systemd keeps the relays' lines for it
 # A system that runs has to hear of it.
 AFTERWARDS = (
     ("systemctl", "daemon-reload"),
@@ -95,6 +96,7 @@ def removals(world: World, is_purged: bool) -> Iterator[Removal]:
     ours = [*_links(world), *texts, *_tmp(world), *broker, SHARE]
     is_anything_there = any(world.path(path).exists() or world.path(path).is_symlink() for path in ours)
     yield from _files(world, ours)
+    yield from _put_back(world)
     yield from _config_txt(world)
     if world.is_booted and is_anything_there:
         yield from (_command(world, argv) for argv in (*AFTERWARDS, *(centre.RELOAD if broker else ())))
@@ -102,17 +104,19 @@ def removals(world: World, is_purged: bool) -> Iterator[Removal]:
     if is_purged:
         yield from _files(world, [accounts.CONFIGURATION, accounts.HOME])
         yield from _accounts(world)
-        yield from _files(world, [OPT])
+        yield from _files(world, [HOME])
     elif made.noted(world, "roles"):
         yield Removal(f"write {made.NOTES}", lambda: made.strike(world, "roles", ROLES))
 
 
 def _services(world: World) -> Iterator[Removal]:
-    """Stopped, and what systemd keeps of them let go of."""
+    """Stopped, those that are up, and what systemd keeps of them let go of."""
     names = [Path(path).name for path in _links(world) if path.startswith(unit_links.UNITS) and ".wants/" not in path]
     if not names or not world.is_booted:
         return
-    yield _command(world, ["systemctl", "stop", *names])
+    units = Units(world)
+    if up := [name for name in names if units.look(name).active not in ("", "inactive")]:
+        yield _command(world, ["systemctl", "stop", *up])  # one whose release is gone is not even loaded
     if AGENT in names:
         clean = ["systemctl", "clean", "--what=fdstore", AGENT]
         yield Removal(shown(clean), lambda: world.says(clean))  # before systemd 254 the stop has done it
@@ -125,6 +129,14 @@ def _links(world: World) -> list[str]:
         ours.append(TRIAL)
     wants = (folder / Path(path).name for folder in world.path(unit_links.UNITS).glob("*.wants") for path in ours)
     return [*(f"/{path.relative_to(world.root)}" for path in wants if path.is_symlink()), *ours]
+
+
+def _put_back(world: World) -> Iterator[Removal]:
+    """What somebody else had in the place of a link of ours, before the first install."""
+    for absolute, to in unit_links.links(ROLES).items():
+        path, kept = world.path(absolute), world.path(absolute + unit_links.BEFORE)
+        if kept.exists() and (unit_links.target_of(path) == to or not path.exists()):
+            yield Removal(shown(["mv", absolute + unit_links.BEFORE, absolute]), partial(kept.rename, path))
 
 
 def _command(world: World, argv: Sequence[str]) -> Removal:
@@ -160,10 +172,9 @@ def _config_txt(world: World) -> Iterator[Removal]:
 
 
 def _releases(world: World) -> list[str]:
-    """All but the notes, which say who made the user."""
-    folder = world.path(OPT)
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return [f"{OPT}/{name}" for name in names if f"{OPT}/{name}" != made.NOTES]
+    """Not the notes, which say who made the user, nor what a person keeps there; but what a cut has left of our own."""
+    folder = world.path(HOME)
+    return sorted(f"{HOME}/{path.name}" for name in OURS for it in (name, f".{name}.*") for path in folder.glob(it))
 
 
 def _accounts(world: World) -> Iterator[Removal]:

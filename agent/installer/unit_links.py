@@ -4,9 +4,11 @@ They point through ``/opt/diemcau/current``, so what a switch of the release bri
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from agent.installer.live_agent import Units
 from agent.installer.steps import InstallError, Step
 from agent.installer.world import World, shown
 
@@ -25,9 +27,10 @@ OF_ROLE = {
 BEFORE = ".diemcau-before"
 
 
-def steps(world: World, roles: frozenset[str]) -> list[Step]:
-    """A link for each unit of these roles, and the command's."""
-    return [Link(world, absolute, target) for absolute, target in links(roles).items()]
+def steps(world: World, roles: frozenset[str], systemd: Units | None = None) -> list[Step]:
+    """A link for each unit of these roles, and the command's. ``systemd``: another one; for tests."""
+    made = [Link(world, absolute, target) for absolute, target in links(roles).items()]
+    return [Running(made, systemd or Units(world)), *made]
 
 
 def links(roles: frozenset[str]) -> dict[str, str]:
@@ -37,13 +40,49 @@ def links(roles: frozenset[str]) -> dict[str, str]:
     return {**found, COMMAND: f"{CURRENT}/bin/diemcau"}
 
 
+class Running:
+    """What runs already by a unit file that a link is to replace: somebody has set it up by hand. This comes before the
+    links, so that when those are taken back, it runs again by its own file.
+    """
+
+    title = "ghi nhớ dịch vụ đang chạy / note which services run"
+
+    def __init__(self, links: Sequence["Link"], systemd: Units) -> None:
+        self._links, self._systemd = links, systemd
+        self._invocations: dict[str, str] = {}
+
+    def is_done(self) -> bool:
+        """Nothing is to be replaced, or nothing runs at all."""
+        return not self._systemd.is_there or not self._replaced()
+
+    def lines(self) -> list[str]:
+        """It only looks."""
+        return []
+
+    def do(self) -> None:
+        """Look."""
+        seen = {unit: self._systemd.look(unit) for unit in self._replaced()}
+        self._invocations = {unit: each.invocation for unit, each in seen.items() if each.is_up}
+
+    def undo(self) -> None:
+        """One order each: a stop and a start would let go of the relays' lines."""
+        self._systemd.reload()
+        for unit, invocation in self._invocations.items():
+            if self._systemd.look(unit).invocation != invocation:
+                self._systemd.restart(unit)
+
+    def _replaced(self) -> list[str]:
+        return [link.name for link in self._links if link.absolute != COMMAND and not link.is_done()]
+
+
 class Link:
     """A symbolic link, put in its place by one renaming. A file that somebody else has put there is kept beside it."""
 
     def __init__(self, world: World, absolute: str, target: str) -> None:
-        self._path, self._absolute, self._target = world.path(absolute), absolute, target
+        self._path, self.absolute, self._target = world.path(absolute), absolute, target
+        self.name = self._path.name
         self._before: str | None = None
-        self._is_kept = False
+        self._kept: Path | None = None
         self.title = f"liên kết / link {absolute}"
 
     def is_done(self) -> bool:
@@ -52,25 +91,25 @@ class Link:
 
     def lines(self) -> list[str]:
         """One command."""
-        return [shown(["ln", "-sfn", self._target, self._absolute])]
+        return [shown(["ln", "-sfn", self._target, self.absolute])]
 
     def do(self) -> None:
         """Make it."""
         self._before = target_of(self._path)
         try:
             if self._before is None and self._path.exists():
-                self._path.rename(_kept(self._path))
-                self._is_kept = True
+                self._kept = _free_beside(self._path)
+                self._path.rename(self._kept)
             point(self._path, self._target)
         except OSError as error:
-            raise InstallError(f"{self._absolute} cannot be made: {error.strerror}") from error
+            raise InstallError(f"{self.absolute} cannot be made: {error.strerror}") from error
 
     def undo(self) -> None:
         """What was there, or nothing."""
         if self._before is not None:
             point(self._path, self._before)
-        elif self._is_kept:
-            _kept(self._path).rename(self._path)
+        elif self._kept is not None:
+            self._kept.rename(self._path)
         elif self._path.is_symlink():
             self._path.unlink()
 
@@ -96,5 +135,7 @@ def target_of(path: Path) -> str | None:
     return None
 
 
-def _kept(path: Path) -> Path:
-    return path.with_name(path.name + BEFORE)
+def _free_beside(path: Path) -> Path:
+    """Where somebody's file is kept. The first one is what an uninstall puts back, so another one has a longer name."""
+    kept = path.with_name(path.name + BEFORE)
+    return _free_beside(kept) if kept.exists() else kept

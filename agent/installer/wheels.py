@@ -29,8 +29,7 @@ KEPT = (
     "TRUSTED_HOST",
 )
 QUIET = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_ROOT_USER_ACTION": "ignore", "PIP_USER": "0"}
-# Without a cache pip writes nothing into root's home. A shell that said nothing about a find-links may not say it now.
-QUIET |= {"PIP_NO_CACHE_DIR": "1", "PIP_FIND_LINKS": ""}
+QUIET |= {"PIP_NO_CACHE_DIR": "1"}  # so that pip writes nothing into root's home
 
 
 def packages_needed(wheels: Path | None) -> list[str]:
@@ -78,9 +77,12 @@ class Pip:
         return [PYTHON, "-I", "-m", "zipfile", "-e", wheel, self._unpacked]
 
     def argv(self, command: str, *more: str | Path) -> list[str | Path]:
-        """What is run: gently, since an upgrade works beside a room in use."""
+        """What is run: gently, since an upgrade works beside a room in use, and no longer than the installer: one that
+        was killed has lost its lock, and the next one works in the same folder.
+        """
         places: list[str | Path] = ["--no-index", "--find-links", self._wheels] if self._wheels else []
-        return ["nice", self._python, "-I", self._unpacked / "pip", command, "--no-deps", *places, *more]
+        begin: list[str | Path] = ["nice", "setpriv", "--pdeathsig", "KILL", self._python, "-I", self._unpacked / "pip"]
+        return [*begin, command, "--no-deps", *places, *more]
 
     def run(self, command: str, *more: str | Path, **environment: str) -> None:
         """Run it. Raises InstallError, in a sentence that says what to do."""

@@ -5,6 +5,7 @@ units are made there (``useradd --root``, ``systemctl --root``), and no service 
 """
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.adapters.files import write_durably
+from agent.installer.centre_kept import Snapshot
 from agent.installer.steps import InstallError
 
 LOG = "/var/log/diemcau-install.log"
@@ -43,12 +45,19 @@ class World:
         """Where a file of that machine is, as seen from here."""
         return self.root / absolute.lstrip("/")
 
-    def run(self, argv: Sequence[str | Path], timeout_s: float = PATIENCE_S, **environment: str | None) -> str:
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        timeout_s: float = PATIENCE_S,
+        given: str | None = None,
+        **environment: str | None,
+    ) -> str:
         """Run a program of this machine; gives its standard output.
 
         Args:
             argv: The program and its arguments.
             timeout_s: When it is given up.
+            given: What it reads on its standard input (None: nothing); the log does not have it.
             environment: What it finds in its environment beside ours; None takes a variable out.
 
         Raises:
@@ -60,10 +69,10 @@ class World:
             done = subprocess.run(
                 words,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 errors="replace",
                 timeout=timeout_s,
-                stdin=subprocess.DEVNULL,
+                input=given or "",
                 env=variables,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -83,16 +92,13 @@ class World:
 
     def write(self, absolute: str, data: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
         """A file, whole or not at all, also across a power cut; its folder is made. Raises OSError."""
-        path = self.path(absolute)
-        write_durably(path, data, mode=mode)
-        if owner is not None:
-            os.chown(path, *owner)
+        write_durably(self.path(absolute), data, mode=mode, owner=owner)
 
     def note(self, words: str) -> None:
-        """Write words into the log, if there is one that takes them."""
+        """Write words into the log, if there is one that takes them; without the password of a URL."""
         if self._log is not None:
             with suppress(OSError), self._log.open("a", encoding="utf-8", errors="replace") as file:
-                file.write(words)
+                file.write(re.sub(r"//([^:/@\s]*):\S*@", r"//\1:…@", words))
 
 
 Owner = Callable[[], tuple[int, int]]
@@ -115,7 +121,7 @@ class File:
     ) -> None:
         self._world, self._absolute, self._data, self.title = world, absolute, data, title
         self._mode, self._owner = mode, owner
-        self._before: tuple[bytes, int, tuple[int, int]] | None = None
+        self._before: Snapshot | None = None
 
     def is_done(self) -> bool:
         """Same text, same mode, and of the same owner where it is not root's."""
@@ -134,22 +140,16 @@ class File:
 
     def do(self) -> None:
         """Write it; what was there is remembered."""
-        path = self._world.path(self._absolute)
         try:
-            if path.exists():
-                about = path.stat()
-                self._before = path.read_bytes(), about.st_mode & 0o7777, (about.st_uid, about.st_gid)
+            self._before = Snapshot([self._world.path(self._absolute)])
             self._world.write(self._absolute, self._data, self._mode, self._owner() if self._owner else None)
         except OSError as error:
             raise InstallError(f"{self._absolute} cannot be written: {error.strerror}") from error
 
     def undo(self) -> None:
-        """What was there, or nothing."""
-        if self._before is None:
-            self._world.path(self._absolute).unlink(missing_ok=True)
-        else:
-            data, mode, owner = self._before
-            self._world.write(self._absolute, data, mode, owner)
+        """What was there, a file or a link, or nothing."""
+        if self._before is not None:
+            self._before.put_back()
 
 
 def shown(words: Sequence[str | Path]) -> str:

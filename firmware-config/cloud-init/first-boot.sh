@@ -21,8 +21,9 @@ main() {
   esac
 }
 
+# Whole before it is enabled: cloud-init runs this once, and systemd takes an empty unit for a masked one.
 enable() {
-  cat >"$UNIT" <<TEXT
+  cat >"$UNIT.new" <<TEXT
 # Written by first-boot.sh of diemcau, which takes it away again when it has worked.
 [Unit]
 Description=diemcau: sets this box up, until that has worked once
@@ -36,14 +37,21 @@ ExecStart=/bin/bash "$FOLDER/firmware-config/cloud-init/first-boot.sh"
 [Install]
 WantedBy=multi-user.target
 TEXT
+  sync "$UNIT.new"
+  mv -f "$UNIT.new" "$UNIT"
   systemctl daemon-reload
   systemctl enable "$SERVICE"
+  sync
 }
 
 set_up() {
-  local words=() code=0
+  local words=() code=0 root=${DIEMCAU_ROOT:-}
   LOG=$(mktemp)
   trap 'rm -f "$LOG"' EXIT
+  if [[ ! -f $FOLDER/identity/agent.toml && -f $root/etc/diemcau/agent.toml && -e $root/opt/diemcau/current ]]; then
+    finish # the power went after the work was done
+    return
+  fi
   tell "ĐANG CÀI / AT WORK" "Chờ vài phút, đừng rút điện / wait a few minutes, leave the power on."
   if [[ ! -f $FOLDER/identity/agent.toml ]]; then
     tell "LỖI / FAILED" "Chưa có thư mục diemcau/identity với agent.toml: chép thư mục của điểm cầu này từ trung tâm vào đó," \
@@ -59,6 +67,10 @@ set_up() {
       "the box is as it was before, and tries again at its next start; send this file to the centre."
     exit 1
   fi
+  finish
+}
+
+finish() {
   # Whoever borrows the card must not find it there: on this partition every computer reads it, and no rights protect it.
   rm -rf "$FOLDER/identity"
   tell "XONG / DONE" "Khoá của hộp đã xoá khỏi phân vùng này / the box's key is gone from this partition."

@@ -1,10 +1,11 @@
 """The old text or the new one, never a mixture."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from agent.adapters.files import RESERVE_BYTES, Reserve, write_durably
+from agent.adapters.files import DISK, RESERVE_BYTES, Disk, Reserve, write_durably
 
 
 def test_a_file_is_replaced_as_a_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -47,3 +48,19 @@ def test_where_none_can_be_made_that_is_said_once(tmp_path: Path, caplog: pytest
     for _ in range(3):
         reserve.make()
     assert caplog.text.count("no room can be reserved") == 1
+
+
+class Cut(Disk):
+    """The power goes just after the new file has its name."""
+
+    def rename(self, path: Path, new: Path) -> None:
+        DISK.rename(path, new)
+        raise OSError("the power went")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to another user")
+def test_a_secret_is_its_reader_s_from_its_first_moment(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="power"):
+        write_durably(tmp_path / "key", b"key", Cut(), owner=(4321, 4322))
+    about = (tmp_path / "key").stat()
+    assert (about.st_uid, about.st_gid, about.st_mode & 0o7777) == (4321, 4322, 0o600)

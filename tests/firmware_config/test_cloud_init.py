@@ -44,12 +44,16 @@ class Card:
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         script = self.ours / "firmware-config" / "cloud-init" / "first-boot.sh"
-        path = f"{self._bin}:{os.environ['PATH']}"
         return subprocess.run(
             ["bash", script, *words],
             capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-            env={**os.environ, "DIEMCAU_ROOT": str(self.root), "PATH": path, "LC_ALL": "C.UTF-8"},
+            env=self.environment,
         )  # fmt: skip
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = f"{self._bin}:{os.environ['PATH']}"
+        return {**os.environ, "DIEMCAU_ROOT": str(self.root), "PATH": path, "LC_ALL": "C.UTF-8"}
 
     @property
     def result(self) -> list[str]:
@@ -122,6 +126,32 @@ def test_it_is_made_a_service_that_runs_the_same_script(card: Card) -> None:
     if analyze is not None:
         said = subprocess.run([analyze, "verify", card.unit], capture_output=True, text=True, timeout=60, check=False)
         assert card.unit.name not in said.stderr
+
+
+def test_a_power_cut_after_the_key_was_taken_away_is_no_failure(card: Card) -> None:
+    card.run("--enable")
+    (card.ours / "identity" / "agent.toml").unlink()
+    (card.root / "etc" / "diemcau").mkdir()
+    (card.root / "etc" / "diemcau" / "agent.toml").touch()
+    (card.root / "opt" / "diemcau" / "current").mkdir(parents=True)
+    assert card.run().returncode == 0
+    assert card.asked == []
+    assert card.result[0] == "diemcau: XONG / DONE"
+    assert not (card.ours / "identity").exists()
+    assert not card.unit.exists()
+
+
+def test_the_unit_is_on_the_disk_before_it_has_its_name(card: Card) -> None:
+    """Else a power cut leaves an empty one, which systemd takes for masked, and cloud-init does not do it again."""
+    said = subprocess.run(
+        ["bash", "-x", card.ours / "firmware-config" / "cloud-init" / "first-boot.sh", "--enable"],
+        capture_output=True, text=True, timeout=60, check=True, env=card.environment,
+    ).stderr  # fmt: skip
+    commands = [line.lstrip("+ ").split()[0] for line in said.splitlines() if line.startswith("+")]
+    assert [each for each in commands if each in {"sync", "mv", "systemctl"}] == [
+        "sync", "mv", "systemctl", "systemctl", "sync",
+    ]  # fmt: skip
+    assert [each.name for each in card.unit.parent.iterdir()] == [card.unit.name]
 
 
 def test_a_word_that_it_does_not_know_is_refused(card: Card) -> None:

@@ -69,3 +69,10 @@ def test_notes_that_cannot_be_read_note_nothing(world: World) -> None:
     made.note(world, "roles", ["box"])
     made.strike(world, "roles", ["box"])
     assert not world.path("/opt/diemcau").exists(), "with the last note everything of it goes"
+
+
+def test_a_person_s_account_does_not_become_the_service_s(world: World) -> None:
+    with world.path("/etc/passwd").open("a") as file:
+        file.write("diemcau:x:1000:1000:Chị Hoa:/home/diemcau:/bin/bash\n")
+    with pytest.raises(InstallError, match="person"):
+        accounts.steps(world)

@@ -153,6 +153,8 @@ def test_who_becomes_another_site_is_told(world: World, tmp_path: Path) -> None:
     world.write("/etc/diemcau/agent.toml", IDENTITY.format("chi-linh").encode())
     box.announce(world, options, said.append)
     assert "chi-linh now; it becomes hai-duong" in said[0]
+    assert "stays on the box" in said[0]
+    assert "purge" not in said[0]
 
 
 def test_a_room_that_has_its_config_is_told_how_to_change_it(world: World, tmp_path: Path) -> None:
@@ -170,3 +172,10 @@ def test_what_is_missing_is_said_at_the_end(world: World) -> None:
     world.write("/etc/diemcau/agent.toml", b"")
     world.write("/etc/diemcau/room.toml", b"")
     assert len(box.next_words(world, is_reboot_wanted=False)) == 1
+
+
+def test_a_long_room_is_read_and_stands_in_no_list_of_processes(release: Release, tmp_path: Path) -> None:
+    text = "# " + "x" * 200_000 + "\n" + (CHECKOUT / "firmware-config/room.default.toml").read_text(encoding="utf-8")
+    world = World(log=tmp_path / "log")
+    box.Tried(world, release, "room", text.encode(), Path("given.toml")).do()
+    assert "xxx" not in (tmp_path / "log").read_text()

@@ -2,8 +2,12 @@
 
 import json
 import os
+import re
+import socket
 import sys
 import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -15,11 +19,12 @@ from agent.adapters.mosquitto import Mosquitto, free_port
 from agent.console import recorder
 from agent.installer import centre, centre_broker, centre_proof
 from agent.installer.centre import Options
-from agent.installer.centre_broker import of_others, register_of
+from agent.installer.centre_broker import register_of
 from agent.installer.centre_kept import Snapshot
-from agent.installer.centre_proof import Credentials, board_refuses, broker_refuses
+from agent.installer.centre_others import has_guests, of_others
+from agent.installer.centre_proof import Credentials, Works, board_refuses, broker_refuses
 from agent.installer.steps import InstallError, Step, carry_out, rehearse
-from agent.installer.world import World
+from agent.installer.world import PATIENCE_S, World
 
 HOST = "centre.example"
 DEBIANS = (
@@ -240,14 +245,25 @@ class Health(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize(("status", "says"), [(503, "503 broker away"), (200, None)])
-def test_a_board_is_well_when_it_says_so_itself(status: int, says: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Health, "status", status)
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], int]]:
+    """A board with that status; gives its port."""
     with HTTPServer(("127.0.0.1", 0), Health) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        said = board_refuses(server.server_address[1])
+
+        def start(status: int) -> int:
+            monkeypatch.setattr(Health, "status", status)
+            thread.start()
+            return int(server.server_address[1])
+
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        yield start
+        server.shutdown()
         thread.join()
+
+
+@pytest.mark.parametrize(("status", "says"), [(503, "503 broker away"), (200, None)])
+def test_a_board_is_well_when_it_says_so_itself(status: int, says: str | None, board: Callable[[int], int]) -> None:
+    said = board_refuses(board(status))
     assert said is None if says is None else says in str(said)
 
 
@@ -257,9 +273,99 @@ def test_a_board_that_is_away_is_not_well() -> None:
 
 def test_the_recorder_says_what_the_installer_waits_for() -> None:
     assert recorder.__file__ is not None
-    assert centre_proof.CONNECTED in Path(recorder.__file__).read_text(encoding="utf-8")
+    source = Path(recorder.__file__).read_text(encoding="utf-8")
+    assert centre_proof.CONNECTED in source
+    assert centre_proof.LOST in source
 
 
 def test_an_uninstall_takes_away_the_links_and_no_data(world: World, done: World) -> None:
     assert centre.leftovers(world) == []
+    folder = done.path(centre_broker.DROP_IN).parent
+    assert centre.leftovers(done) == [centre_broker.LINK, f"/{folder.relative_to(done.root)}"], "it would be empty"
+    (folder / "mine.conf").write_text("[Service]\n")
     assert centre.leftovers(done) == [centre_broker.LINK, centre_broker.DROP_IN]
+    (folder / "mine.conf").unlink()
+
+
+@pytest.mark.parametrize(("error", "says"), [(PermissionError(13, "no"), "use sudo"), (ValueError("x"), "a backup")])
+def test_who_may_not_read_is_told_to_use_sudo(error: Exception, says: str) -> None:
+    assert says in str(centre_broker.unreadable(Path("sites.json"), error, "take a backup"))
+
+
+def test_whoever_uses_mosquitto_s_own_port_is_seen() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert not has_guests(port), "listening alone is nobody"
+        with socket.create_connection(("127.0.0.1", port)), server.accept()[0]:
+            assert has_guests(port)
+
+
+class Booted(World):
+    """A system that runs, below a folder: its systemd knows mosquitto, and a recorder with its journal."""
+
+    is_booted = True
+
+    def __init__(self, root: Path, is_up: bool = False, is_enabled: bool = False) -> None:
+        super().__init__(root)
+        self.is_up, self.is_enabled = is_up, is_enabled
+        self.since_s, self.journal = time.monotonic(), list[str]()
+
+    def run(self, argv: Sequence[str | Path], timeout_s: float = PATIENCE_S, **environment: str | None) -> str:
+        match [str(word) for word in argv]:
+            case ["systemctl", "show", *_]:
+                since_us = round(self.since_s * 1e6)
+                return f"InvocationID=1\nActiveState=active\nActiveEnterTimestampMonotonic={since_us}\n"
+            case ["systemctl", *words]:
+                self._order(*words)
+                return ""
+            case ["journalctl", *words]:
+                wanted = words[words.index("--grep") + 1] if "--grep" in words else ""
+                found = [each for each in self.journal if re.search(wanted, each)]
+                return json.dumps({"MESSAGE": found[-1]}) if found else ""
+        return super().run(argv, timeout_s, **environment)
+
+    def _order(self, verb: str, *_: str) -> None:
+        if verb in ("is-active", "is-enabled") and not (self.is_up if verb == "is-active" else self.is_enabled):
+            raise InstallError(verb)
+        self.is_up = (self.is_up or verb == "restart") and verb != "stop"
+        self.is_enabled = (self.is_enabled or verb == "enable") and verb != "disable"
+
+    def get_package(self) -> None:
+        """Debian's starts it."""
+        self.is_up = self.is_enabled = True
+
+
+def test_without_a_start_the_broker_waits_for_the_next_boot(tmp_path: Path) -> None:
+    world = Booted(empty(tmp_path / "root").root)
+    steps = centre.steps(world, Release(), Options(HOST, is_started=False))
+    world.get_package()
+    carry_out(steps, lambda _: None)
+    assert (world.is_up, world.is_enabled) == (False, True)
+    assert carry_out(centre.steps(world, Release(), Options(HOST, is_started=False)), lambda _: None) == 0
+
+
+@pytest.mark.parametrize("before", [(False, False), (False, True), (True, True)])
+def test_a_mosquitto_that_was_there_is_left_as_it_was(tmp_path: Path, before: tuple[bool, bool]) -> None:
+    world = Booted(empty(tmp_path / "root").root, *before)
+    broker = centre_broker.Broker(world, Path("diemcau"), HOST)
+    world.get_package()
+    broker.undo()
+    assert (world.is_up, world.is_enabled) == before
+
+
+def test_a_centre_that_has_run_for_months_is_well(tmp_path: Path, board: Callable[[int], int]) -> None:
+    world = Booted(tmp_path)
+    works = Works(world, board(200))
+    assert not works.is_done(), "it has just been started, and said nothing yet"
+    world.since_s -= centre_proof.PATIENCE_S + 60
+    assert works.is_done(), "the journal has forgotten it"
+    world.journal = [f"{centre_proof.CONNECTED} x:8884", f"{centre_proof.LOST}: x"]
+    assert not works.is_done()
+    world.journal += [f"{centre_proof.CONNECTED} x:8884", "rows: 7"]
+    assert works.is_done()
+
+
+def test_a_failed_install_leaves_no_empty_folder(world: World) -> None:
+    with pytest.raises(InstallError, match="on purpose"):
+        carry_out([*plan(world), Fails()], lambda _: None)
+    assert not world.path(centre_broker.DROP_IN).parent.exists()

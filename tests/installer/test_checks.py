@@ -76,6 +76,45 @@ def test_a_full_card_is_named_with_both_figures(world: World) -> None:
         checks.need_room(world, 10**18)
 
 
+@pytest.mark.parametrize("mode", [0o775, 0o757])
+def test_a_folder_that_others_write_is_not_trusted(world: World, mode: int) -> None:
+    world.path("/opt/diemcau").mkdir(mode=0o755)
+    checks.machine(world)
+    world.path("/opt/diemcau").chmod(mode)
+    with pytest.raises(InstallError, match="others than root can write there"):
+        checks.machine(world)
+
+
+@needs_root
+def test_a_folder_of_somebody_elses_is_not_trusted(world: World) -> None:
+    world.path("/opt/diemcau").mkdir(mode=0o755)
+    os.chown(world.path("/opt/diemcau"), 1000, 1000)
+    with pytest.raises(InstallError, match="others than root can write there"):
+        checks.machine(world)
+
+
+@pytest.mark.parametrize("place", ["/opt/diemcau", "/opt"])
+def test_releases_are_where_systemd_finds_them_at_boot(world: World, place: str) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == world.root.stat().st_dev:
+        pytest.skip("there is no second file system")
+    if place == "/opt":
+        world.path(place).rmdir()
+    world.path(place).symlink_to(other)
+    with pytest.raises(InstallError, match="on another file system"):
+        checks.machine(world)
+
+
+def test_a_folder_in_the_place_of_the_link_is_refused(world: World) -> None:
+    (world.path("/opt/diemcau/releases/1.0")).mkdir(parents=True)
+    world.path("/opt/diemcau/current").symlink_to("releases/1.0")
+    checks.machine(world)
+    world.path("/opt/diemcau/current").unlink()
+    world.path("/opt/diemcau/current").mkdir()
+    with pytest.raises(InstallError, match="is no link"):
+        checks.machine(world)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere but on a read-only file system")
 def test_a_folder_that_cannot_be_written_is_named(world: World) -> None:
     world.path("/opt").chmod(0o500)
@@ -84,7 +123,8 @@ def test_a_folder_that_cannot_be_written_is_named(world: World) -> None:
 
 
 @needs_root
-def test_a_read_only_file_system_is_named(world: World) -> None:
+@pytest.mark.parametrize("place", ["/boot/firmware", "/usr/share", "/var/log"])
+def test_a_read_only_file_system_is_named(world: World, place: str) -> None:
     """Root may write everywhere else, so there is a mount of one in a namespace of its own."""
     program = f"""
 from pathlib import Path
@@ -92,15 +132,16 @@ from agent.installer import checks, world
 checks.need_writable(world.World(Path({str(world.root)!r})))
 """
     mount = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro none "$1" || exit 77; shift; exec "$@"', "sh"]
+    world.path(place).mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        [*mount, world.path("/boot/firmware"), sys.executable, "-c", program],
+        [*mount, world.path(place), sys.executable, "-c", program],
         capture_output=True,
         text=True,
         cwd=Path(__file__).resolve().parents[2],
     )
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip(f"nothing can be mounted here: {done.stderr}")
-    assert "/boot/firmware: chỉ đọc / is read-only" in done.stderr
+    assert f"{place}: chỉ đọc / is read-only" in done.stderr
 
 
 def test_a_file_that_is_not_there_is_named_with_its_option(tmp_path: Path) -> None:

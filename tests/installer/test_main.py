@@ -146,8 +146,9 @@ def test_a_machine_that_is_no_debian_is_left_alone(world: World) -> None:
 
 
 def test_the_log_says_when_and_with_which_words_and_stays_small(world: World) -> None:
-    world.write(LOG, b"x" * 5_000_000, 0o600)
+    world.write(LOG, b"x" * 5_000_000, 0o644)
     run(world, "--room", "/nowhere/a room.toml")
+    assert world.path(LOG).stat().st_mode & 0o777 == 0o600
     log = world.path(LOG).read_text()
     assert "install.sh --root" in log
     assert "'/nowhere/a room.toml'" in log
@@ -159,3 +160,9 @@ def test_an_uninstall_of_nothing_is_done(world: World) -> None:
     done = run(world, "--uninstall")
     assert (done.returncode, done.stderr) == (0, "")
     assert "nothing to remove" in done.stdout
+
+
+def test_a_password_of_the_database_is_not_in_the_log(world: World) -> None:
+    run(world, "--centre", "--wheels", "/nowhere", "--database", "postgresql://recorder:secret@db.example/rows")
+    assert "//recorder:…@db.example" in (log := world.path(LOG).read_text(encoding="utf-8"))
+    assert "secret" not in log

@@ -3,12 +3,13 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agent.installer import locks, release, source
+from agent.installer import locks, prune, release, source
 from agent.installer.steps import InstallError, carry_out, rehearse
 from agent.installer.wheels import CHECKOUT, PYTHON, pip_wheel
 from agent.installer.world import World
@@ -115,6 +116,51 @@ def test_leftovers_lend_their_name_and_go_but_a_broken_release_that_runs_stays(w
     assert release.in_use(world) == {"1.2.3"}
     planned = release.planned(world, checkout, BOX)
     assert planned.name == f"1.2.3+{planned.digest[:8]}"
+
+
+def test_a_release_that_runs_and_has_lost_its_mark_is_never_made_again_in_place(world: World, checkout: Path) -> None:
+    pretend(world, "1.2.3", "another content")
+    first = release.planned(world, checkout, BOX).name
+    world.path(f"{release.RELEASES}/{first}").mkdir()
+    world.path("/opt/diemcau/current").symlink_to(f"releases/{first}")
+    assert release.planned(world, checkout, BOX).name == f"{first}.2"
+
+
+def test_a_release_that_is_pointed_at_is_not_taken_back(world: World, checkout: Path) -> None:
+    step, *_ = release.steps(world, checkout, BOX, None)
+    pretend(world, "1.2.3", release.planned(world, checkout, BOX).digest)
+    world.path("/opt/diemcau/current").symlink_to("releases/1.2.3")
+    with pytest.raises(InstallError, match=r"1\.2\.3 .*still pointed at"):
+        step.undo()
+    assert release.complete(world, "1.2.3")
+    world.path("/opt/diemcau/current").unlink()
+    step.undo()
+    assert not world.path("/opt/diemcau").exists()
+
+
+# A kill in the moment in which a folder's files begin to go: no handler, no other line of ours runs any more.
+KILLED = """
+import os, sys
+from pathlib import Path
+from agent.installer import prune, release, world
+sys.addaudithook(lambda event, _: os._exit(9) if event == "shutil.rmtree" else None)
+here = world.World(Path(sys.argv[1]))
+if sys.argv[3] == "undo":
+    release.steps(here, Path(sys.argv[2]), frozenset({"box"}), None)[0].undo()
+else:
+    prune.steps(here)[0].do()
+"""
+
+
+@pytest.mark.parametrize("who", ["undo", "prune"])
+def test_half_of_a_release_is_never_taken_for_one(world: World, checkout: Path, who: str) -> None:
+    pretend(world, "1.2.3", release.planned(world, checkout, BOX).digest)
+    argv = [sys.executable, "-c", KILLED, str(world.root), str(checkout), who]
+    assert subprocess.run(argv, cwd=CHECKOUT).returncode == 9
+    assert world.path(f"{release.RELEASES}/1.2.3").is_dir()
+    assert not release.complete(world, "1.2.3")
+    carry_out(prune.steps(world), lambda words: None)
+    assert not world.path(f"{release.RELEASES}/1.2.3").exists()
 
 
 def test_a_trial_s_way_back_is_in_use(world: World) -> None:

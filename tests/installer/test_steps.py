@@ -88,3 +88,15 @@ def test_a_dry_run_names_every_step_and_changes_nothing(world: World, tmp_path: 
     wanted = [step.title for step in everything(world, tmp_path) if not step.is_done()]
     assert [line[2:] for line in said if line[0] == "#" and line[2:] in wanted] == wanted
     assert "+ gpio=5,6=op,dh" in said
+
+
+def test_a_mistake_in_one_undo_does_not_keep_the_others_away(world: World) -> None:
+    class Mistaken(Boom):
+        def undo(self) -> None:
+            raise KeyError("a mistake")
+
+    before, said = tree(world), list[str]()
+    with pytest.raises(InstallError, match="boom"):
+        carry_out([*unit_links.steps(world, frozenset({"box"})), Mistaken(InstallError("boom"))], said.append)
+    assert "a mistake" in said[-1]
+    assert tree(world) == before

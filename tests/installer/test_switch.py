@@ -1,5 +1,6 @@
 """From one release to another and back: real files, a systemd of our own, and cuts at each of its orders."""
 
+import errno
 import json
 import subprocess
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from agent.installer.moving import PREVIOUS, QUICK_CRASHES, pointed
 from agent.installer.release import RELEASES
 from agent.installer.steps import InstallError, carry_out, rehearse
 from agent.installer.unit_links import CURRENT, UNITS, point, target_of
+from agent.installer.unit_links import steps as link_steps
 from agent.installer.world import World
 from tests.installer.simulated_units import WELL, Manner, PowerCut, SimulatedUnits
 
@@ -269,6 +271,77 @@ def test_one_that_cannot_be_brought_back_does_not_keep_the_others_away(world: Wo
     assert stands(world) == ("1.0", "0.9", None)
 
 
+class FillingWorld(World):
+    """Its disk is full at some time: no file can be written any more."""
+
+    is_full = False
+
+    def write(self, absolute: str, data: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().write(absolute, data, mode, owner)
+
+
+@pytest.mark.parametrize("is_tried", [True, False])
+def test_a_full_disk_keeps_nobody_from_going_back(world: World, is_tried: bool) -> None:
+    """``is_tried``: the trial's file is there already. The crashes' file cannot go either: it is a folder."""
+    filling = FillingWorld(world.root)
+    world.path(QUICK_CRASHES).mkdir(parents=True)
+    systemd = running(filling, v2_0=Manner(lives_s=1))
+
+    def fill() -> None:
+        filling.is_full = True
+        if not is_tried:
+            trial.end(world)
+
+    systemd.on_wait = fill
+    refused(filling, systemd)
+
+
+def test_what_cannot_be_told_of_the_release_before_does_not_stay_in_the_way_back(world: World) -> None:
+    systemd = running(world, v2_0=Manner(lives_s=1))
+    systemd.on_wait = lambda: world.path("/opt/diemcau/.previous.new").mkdir(exist_ok=True)
+    with pytest.raises(InstallError):
+        upgrade(world, systemd)
+    assert pointed(world, CURRENT) == "1.0"
+    assert systemd.releases == {"1.0"}
+
+
+def by_hand(blank: World) -> tuple[SimulatedUnits, Path]:
+    """A box that somebody has set up without the installer: its agent runs by a unit file of its own."""
+    unit = f"{UNITS}/{AGENT}"
+    blank.write(unit, b"[Service]\nExecStart=/home/pi/diemcau\n")
+    return running(blank, AGENT, v2_0=Manner(lives_s=1)), blank.path(unit)
+
+
+def test_an_agent_that_was_set_up_by_hand_runs_on_where_the_first_release_does_not_hold(blank: World) -> None:
+    systemd, unit = by_hand(blank)
+    plan_of_it = switch.steps(blank, NEW, (AGENT,), TRIAL_S, True, False, systemd)
+    with pytest.raises(InstallError, match=r"2\.0 was not kept"):
+        carry_out([*link_steps(blank, frozenset({"box"}), systemd), *plan_of_it], lambda _: None)
+    assert f"stop {AGENT}" not in systemd.done, "a stop lets go of the relays' lines"
+    assert systemd.done[-2:] == ["reload", f"restart {AGENT}"], "by its own file again"
+    assert not unit.is_symlink()
+    assert systemd.releases == {"None"}
+    assert stands(blank) == (None, None, None)
+
+
+def test_a_folder_in_the_links_place_ends_nothing_that_runs(blank: World) -> None:
+    blank.path(CURRENT).mkdir()
+    systemd, _ = by_hand(blank)
+    with pytest.raises(InstallError):
+        upgrade(blank, systemd)
+    assert systemd.done == [f"journal {AGENT}"]
+
+
+def test_nothing_changes_below_what_runs_without_a_restart(world: World) -> None:
+    systemd = running(world)
+    with pytest.raises(InstallError, match=r"--no-start: diemcau-agent\.service .* is running"):
+        switch.steps(world, NEW, (AGENT,), TRIAL_S, False, False, systemd)
+    assert switch.steps(world, NEW, (AGENT,), TRIAL_S, False, False, SimulatedUnits(world)), "nothing runs"
+    assert switch.steps(world, Release("1.0"), (AGENT,), TRIAL_S, False, False, systemd), "nothing changes"
+
+
 # Conferences
 
 
@@ -328,6 +401,30 @@ def test_an_installer_that_was_killed_is_finished_by_the_next_one(world: World, 
     assert systemd.releases == {"2.0"}
 
 
+@pytest.mark.parametrize(
+    ("young", "bad"),
+    [("link=down", "link=down"), ("headcount=unknown:starting", "headcount=unknown:no_opencv")],
+)
+def test_an_agent_that_has_just_come_back_is_compared_with_when_it_is_itself(
+    world: World, young: str, bad: str
+) -> None:
+    systemd = cut(world, 6)
+    systemd.cut_at = 0
+    systemd.manners["1.0"] = Manner(lines={0: f"{WELL} {young}", 20: WELL})
+    systemd.manners["2.0"] = Manner(lines={0: f"{WELL} {bad}"})
+    with pytest.raises(InstallError, match="was not kept"):
+        upgrade(world, systemd)
+    assert stands(world)[0] == "1.0"
+
+
+def test_an_agent_that_does_not_become_itself_is_not_waited_for_for_ever(world: World) -> None:
+    systemd = cut(world, 6)
+    systemd.cut_at = 0
+    systemd.manners["1.0"] = systemd.manners["2.0"] = Manner(lines={0: f"{WELL} link=down"})
+    upgrade(world, systemd)
+    assert stands(world) == ("2.0", "1.0", None)
+
+
 def test_the_cuts_above_reach_from_the_first_call_to_the_last(world: World) -> None:
     systemd = running(world)
     upgrade(world, systemd)
@@ -353,6 +450,13 @@ def test_a_boot_without_the_release_before_keeps_the_one_that_is_there(world: Wo
     world.path(f"{RELEASES}/1.0/bin/diemcau").unlink()
     assert "it stays" in boot_after_a_cut(world, systemd)
     assert (stands(world)[0], stands(world)[2]) == ("2.0", None)
+
+
+def test_a_boot_goes_back_on_a_full_disk_too(world: World) -> None:
+    systemd = cut(world, 6)
+    world.path(trial.WENT_BACK).symlink_to("/dev/full")
+    assert "1.0 runs again" in boot_after_a_cut(world, systemd)
+    assert (stands(world)[0], stands(world)[2]) == ("1.0", None)
 
 
 def test_the_script_that_is_installed_is_the_one_that_the_unit_runs(world: World) -> None:
@@ -384,6 +488,14 @@ def test_back_to_one_that_does_not_hold_is_taken_back(world: World) -> None:
     with pytest.raises(InstallError, match=r"0\.9 was not kept"):
         go(world, systemd)()
     assert stands(world) == ("1.0", "0.9", None)
+
+
+def test_back_from_a_trial_that_was_cut_off_is_to_the_release_before_it(world: World) -> None:
+    systemd = cut(world, 6)
+    systemd.cut_at = 0
+    go(world, systemd)()
+    assert stands(world) == ("1.0", "0.9", None)
+    assert systemd.releases == {"1.0"}
 
 
 @pytest.mark.parametrize("lacking", [PREVIOUS, f"{RELEASES}/0.9/.complete"])

@@ -120,3 +120,24 @@ def test_what_is_in_the_way_is_named_and_the_rest_goes(
         remove(world, "--purge")
     assert not world.path("/usr/local/bin/diemcau").is_symlink()
     assert not world.path("/opt/diemcau").exists()
+
+
+def test_what_a_person_keeps_beside_the_releases_stays_without_purge(world: World) -> None:
+    install(world, with_user=False)
+    world.write("/opt/diemcau/notes.txt", b"the TV's pin is 5")
+    remove(world)
+    assert [path.name for path in world.path("/opt/diemcau").iterdir()] == ["notes.txt"]
+    remove(world, "--purge")
+    assert not world.path("/opt/diemcau").exists()
+
+
+def test_a_unit_that_was_there_before_ours_is_there_again(world: World) -> None:
+    agent = world.path(f"{unit_links.UNITS}/diemcau-agent.service")
+    agent.write_text("[Service]\n")
+    install(world, with_user=False)
+    assert f"+ mv {unit_links.UNITS}/{agent.name}.diemcau-before {unit_links.UNITS}/{agent.name}" in remove(
+        world, "--dry-run"
+    )
+    remove(world)
+    assert agent.read_text() == "[Service]\n"
+    assert not agent.with_name(agent.name + ".diemcau-before").exists()

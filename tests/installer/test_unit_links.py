@@ -55,3 +55,14 @@ def test_where_no_link_can_be_made_there_is_a_sentence(world: World) -> None:
     world.path("/usr/local/bin").write_text("a file")
     with pytest.raises(InstallError, match="/usr/local/bin/diemcau"):
         carry_out(unit_links.steps(world, frozenset({"box"})), print)
+
+
+def test_the_first_file_of_somebody_else_is_kept_and_the_second_too(world: World) -> None:
+    for text in ("first", "second"):
+        world.path(AGENT).unlink(missing_ok=True)
+        world.path(AGENT).write_text(text)
+        link = Link(world, AGENT, f"{CURRENT}/share/diemcau/systemd/diemcau-agent.service")
+        link.do()
+    assert world.path(f"{AGENT}.diemcau-before").read_text() == "first"
+    link.undo()
+    assert world.path(AGENT).read_text() == "second"

@@ -76,3 +76,25 @@ def test_a_file_of_nobody_yet_is_not_done_and_says_so_when_written(world: World)
 def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     assert World(tmp_path, tmp_path / "no" / "log").run(["echo", "a"]) == "a\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_link_in_a_file_s_place_comes_back_as_a_link(world: World) -> None:
+    world.write("/etc/other", b"before")
+    world.path("/etc/a").symlink_to("other")
+    file = File(world, "/etc/a", b"after", "a")
+    file.do()
+    assert not world.path("/etc/a").is_symlink()
+    file.undo()
+    assert world.path("/etc/a").readlink() == Path("other")
+    assert world.path("/etc/other").read_bytes() == b"before"
+
+
+def test_what_a_program_is_given_is_not_in_the_log_nor_is_the_password_of_a_url(world: World, tmp_path: Path) -> None:
+    given = "s\u1edd" * 100_000  # more than one argument may hold
+    argv = ["wc", "-c", "--", "-"]
+    assert world.run(argv, given=given).split()[0] == str(len(given.encode()))
+    world.run(["echo", "--database", "postgresql://recorder:a:s/e@c@db.example/rows", "https://a.example:80/b"])
+    log = (tmp_path / "log").read_text()
+    assert "postgresql://recorder:…@db.example/rows" in log
+    assert "https://a.example:80/b" in log
+    assert "s\u1edd" not in log
