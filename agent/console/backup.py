@@ -20,6 +20,7 @@ from agent.core.errors import AgentError
 
 FOLDER = "/var/backups/diemcau"
 NAMES, BEFORE = "diemcau-[0-9]*.tar.gz", "before-restore"
+STAGED = ".diemcau-restore-"  # where a restore unpacks the database, beside the one that is there
 KEEP = 14
 DAY_S = 86_400.0
 PARTS = ("all", "database", "config")
@@ -85,11 +86,14 @@ def made(path: Path, centre: Path) -> list[str]:
     """
     from agent import __version__
     from agent.console import backup_parts as parts
-    from agent.console.backup_archive import DATABASE, Manifest, entry_of, write_archive
+    from agent.console.backup_archive import DATABASE, Manifest, entry_of, need_room, write_archive
 
     database = _database(centre, parts.owner_of(centre))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _sweep(path.parent)
+    _sweep(path.parent, ".diemcau-*")
+    if database.kind == "sqlite":
+        _sweep(database.file.absolute().parent, f"{STAGED}*")
+    need_room(path.parent, _needed_bytes(path.parent, database.about_bytes))
     files, elsewhere = parts.gathered(centre)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".diemcau-backup-") as folder:  # for its owner alone
         copy = Path(folder) / DATABASE
@@ -128,22 +132,23 @@ def restore(file: str, centre: str, only: str, yes: bool, keep_in: str) -> int:
         if not yes:
             click.confirm("Tiếp tục / go on?", abort=True, err=True)
         stopped = services.running() if centre == CENTRE else []
-        services.stop(stopped)
         try:
+            services.stop(stopped)
             restoring.refuse_users()
-        except AgentError:
+            _keep(place, Path(keep_in))
+        except BaseException:  # a Ctrl-C too: nothing is changed yet
             services.start(stopped)
             raise
-        _keep(place, Path(keep_in))
         try:
             restoring.put_back()
-        except (AgentError, OSError):
+        except BaseException:
             complain(
                 "chưa khôi phục xong: chạy lại lệnh này / it is not all put back, so nothing is started again: "
                 "once that is mended, run this again"
             )
             raise
     if centre == CENTRE:
+        services.renew_broker()
         services.start(stopped)
     complain("đã khôi phục; điểm cầu được thêm hoặc thu hồi sau bản sao lưu: làm lại / put back; sites that were added "
              "or revoked since that backup: do so again (diemcau site list)")  # fmt: skip
@@ -162,9 +167,19 @@ def _keep(centre: Path, folder: Path) -> None:
         complain(f"không sao lưu được hiện trạng / what is there now cannot be kept: {error}")
 
 
-def _sweep(folder: Path) -> None:
-    """What a power cut has left of an earlier backup: copies of the whole database."""
-    for path in folder.glob(".diemcau-*"):
+def _needed_bytes(folder: Path, database_bytes: int) -> int:
+    """The copy of the database and, beside the backups that are there, one that is as long as the newest of them.
+
+    Without one: as long as the copy. PostgreSQL's copy is as long as its backup, for both are compressed.
+    """
+    found = sorted(folder.glob(NAMES))
+    archive_bytes = found[-1].stat().st_size if found else database_bytes
+    return (database_bytes or archive_bytes) + archive_bytes
+
+
+def _sweep(folder: Path, names: str) -> None:
+    """What a power cut or a kill has left of an earlier run: copies of the whole database."""
+    for path in folder.glob(names):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > DAY_S:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

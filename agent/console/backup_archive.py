@@ -74,6 +74,18 @@ class Backup:
     files: Mapping[str, tuple[Entry, bytes]]
 
 
+def need_room(folder: Path, needed_bytes: int) -> None:
+    """A disk that is filled halfway stops the recorder too, so look first. Raises BackupError, OSError."""
+    about = os.statvfs(folder)
+    free_bytes = about.f_bavail * about.f_frsize
+    if free_bytes < needed_bytes:
+        free, needed = (f"{each / 1e6:.0f} MB" for each in (free_bytes, needed_bytes))
+        raise BackupError(
+            f"{folder}: {free} are free, and some {needed} are needed: make room, or use another disk",
+            f"{folder} còn {free}, cần khoảng {needed}: dọn bớt hoặc dùng đĩa khác",
+        )
+
+
 def entry_of(name: str, source: bytes | Path, mode: int = 0o600, user: str = "", group: str = "") -> Entry:
     """What the manifest says of a file. Raises OSError."""
     with _opened(source) as file:

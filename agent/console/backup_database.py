@@ -55,6 +55,14 @@ class Database:
         """SQLite's."""
         return Path(make_url(self.url).database or "")
 
+    @property
+    def about_bytes(self) -> int:
+        """How long a copy becomes, at most; 0: only PostgreSQL knows. Raises OSError."""
+        if self.kind != "sqlite":
+            return 0
+        parts = (self.file, self.file.with_name(self.file.name + "-wal"))
+        return sum(each.stat().st_size for each in parts if each.exists())
+
     def copy_to(self, target: Path) -> None:
         """Write a copy as of now into a file that is there. Raises BackupError, OSError."""
         if self.kind == "sqlite":

@@ -9,7 +9,9 @@ from types import TracebackType
 from agent.adapters.config_store import load_centre
 from agent.adapters.files import is_there
 from agent.console import backup_parts as parts
-from agent.console.backup_archive import Backup, BackupError, read_archive
+from agent.console.backup import STAGED
+from agent.console.backup_archive import DATABASE as DATABASE_PART
+from agent.console.backup_archive import Backup, BackupError, need_room, read_archive
 from agent.console.backup_database import Database
 from agent.console.backup_services import who_has
 from agent.console.record import DATABASE
@@ -40,7 +42,7 @@ class Restoring:
                 f"the backup is of {first.manifest.database}, and {self._centre} names another kind of database",
                 "bản sao lưu là của loại cơ sở dữ liệu khác",
             )
-        self.backup = self._stage() if self._only != "config" else first
+        self.backup = self._stage(first) if self._only != "config" else first
         return self
 
     def __exit__(
@@ -96,7 +98,7 @@ class Restoring:
         owner = parts.owner_of(self._centre) if self._centre.exists() else None
         return Database(parse_centre(text, backup.manifest.centre).database or DATABASE, owner)
 
-    def _stage(self) -> Backup:
+    def _stage(self, first: Backup) -> Backup:
         """The database, unpacked where it only has to be renamed."""
         is_file = self._database.kind == "sqlite"
         folder = self._database.file.absolute().parent if is_file else None
@@ -105,7 +107,16 @@ class Restoring:
                 f"there is no folder {folder} for the database: set the centre up first (install.sh --centre)",
                 f"chưa có thư mục {folder}: cài trung tâm trước (install.sh --centre)",
             )
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".diemcau-restore-")
+        need_room(folder or Path(tempfile.gettempdir()), _database_bytes(first))
+        handle, name = tempfile.mkstemp(dir=folder, prefix=STAGED)
         self._staged = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            return read_archive(self._path, file)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                return read_archive(self._path, file)
+        except BaseException:  # the disk is full, or a Ctrl-C: who does not enter does not exit
+            self._staged.unlink(missing_ok=True)
+            raise
+
+
+def _database_bytes(backup: Backup) -> int:
+    return sum(entry.bytes for entry in backup.manifest.files if entry.name == DATABASE_PART)

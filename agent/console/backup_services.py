@@ -24,10 +24,14 @@ def stop(services: list[str]) -> None:
         _systemctl("stop", *services)
 
 
-def start(services: list[str]) -> None:
-    """The broker reads its files anew, then those that were stopped. Raises BackupError."""
+def renew_broker() -> None:
+    """The broker, if it runs, reads its files anew. Raises BackupError."""
     if units.is_booted():
         _systemctl("try-restart", BROKER)
+
+
+def start(services: list[str]) -> None:
+    """Raises BackupError."""
     if services:
         _systemctl("start", *services)
 

@@ -18,12 +18,14 @@ import pytest
 from sqlalchemy import delete
 
 from agent.__main__ import main
-from agent.adapters import delivery
+from agent.adapters import delivery, units
 from agent.adapters.mosquitto import Mosquitto
 from agent.adapters.mqtt_link import MqttLink
 from agent.adapters.processes import stop
 from agent.console import backup, recorder
-from agent.console.backup_archive import DATABASE, MANIFEST, Manifest, read_archive
+from agent.console.backup_archive import DATABASE, MANIFEST, Backup, BackupError, Manifest, read_archive
+from agent.console.backup_database import Database
+from agent.console.backup_restore import Restoring
 from agent.console.backup_services import who_has
 from agent.console.board.board_tables import USER
 from agent.console.board.users import Users
@@ -232,6 +234,85 @@ def test_a_folder_keeps_the_newest_and_what_is_not_ours(filed: Desk) -> None:
     assert (len(ours), ours[0]) == (2, old[2])
     assert all(path.exists() for path in others)
     assert not left.exists(), "what a power cut has left"
+
+
+def test_a_disk_without_room_is_not_filled_halfway(filed: Desk, tmp_path: Path) -> None:
+    """The database claims more than any disk has: a file with a hole."""
+    file = tmp_path / "centre.db"
+    os.truncate(file, _more_than_there_is(tmp_path))
+    code, _, said = filed.back_up(str(filed.safe / "one.tar.gz"))
+    assert code == 1
+    assert "make room" in said
+    assert list(filed.safe.iterdir()) == []
+
+
+def test_room_for_a_backup_is_reckoned_by_the_newest_one(tmp_path: Path) -> None:
+    assert backup._needed_bytes(tmp_path, 100) == 200
+    for day, length in ((1, 7), (2, 30)):
+        (tmp_path / f"diemcau-2026010{day}T023000Z.tar.gz").write_bytes(b"x" * length)
+    assert backup._needed_bytes(tmp_path, 100) == 130
+    assert backup._needed_bytes(tmp_path, 0) == 60
+
+
+def _more_than_there_is(folder: Path) -> int:
+    """But not more than a file may be."""
+    about = os.statvfs(folder)
+    return min(about.f_bavail * about.f_frsize + (1 << 30), 1 << 43)
+
+
+def test_a_restore_looks_for_room_before_it_unpacks(filed: Desk, tmp_path: Path) -> None:
+    archive = filed.made()
+    manifest = read_archive(archive).manifest
+    claims = {DATABASE: 1 << 60}
+    entries = [each.model_copy(update={"bytes": claims.get(each.name, each.bytes)}) for each in manifest.files]
+    restoring = Restoring(archive, filed.centre, "all")
+    restoring._database = Database(filed.url)
+    with pytest.raises(BackupError, match="make room"):
+        restoring._stage(Backup(manifest.model_copy(update={"files": tuple(entries)}), {}))
+    assert list(tmp_path.glob(f"{backup.STAGED}*")) == []
+
+
+def test_a_backup_sweeps_what_a_killed_restore_has_left(filed: Desk, tmp_path: Path) -> None:
+    old, new = tmp_path / f"{backup.STAGED}old", tmp_path / f"{backup.STAGED}new"
+    for path in (old, new):
+        path.write_text("a whole database")
+    os.utime(old, (0, 0))
+    filed.made()
+    assert (old.exists(), new.exists()) == (False, True), "one that is at work is left alone"
+
+
+@pytest.mark.parametrize(
+    ("where", "orders"),
+    [
+        ("_keep", ["stop diemcau-recorder diemcau-board", "start diemcau-recorder diemcau-board"]),
+        ("put_back", ["stop diemcau-recorder diemcau-board"]),
+    ],
+)
+def test_a_ctrl_c_leaves_the_centre_at_work_or_says_why_not(
+    filed: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, orders: list[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    archive = filed.made()
+    _with_systemctl(tmp_path, monkeypatch)
+    monkeypatch.setattr(backup, "CENTRE", str(filed.centre))
+    monkeypatch.setattr(backup if where == "_keep" else Restoring, where, interrupted)
+    code, _, said = filed.restore(str(archive))
+    assert code != 0
+    assert (tmp_path / "orders").read_text().splitlines() == orders
+    assert ("nothing is started again" in said) == (where == "put_back")
+
+
+def _with_systemctl(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A systemd for which all runs, and that writes down what it is told."""
+    program = folder / "bin/systemctl"
+    program.parent.mkdir()
+    show = "show) echo LoadState=loaded; echo ActiveState=active;;"
+    program.write_text(f'#!/bin/sh\ncase $1 in {show} *) echo "$@" >>"{folder}/orders";; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(units, "BOOTED", folder)
 
 
 def cut(raw: bytes) -> bytes:
