@@ -105,6 +105,9 @@ def handle(readiness: Readiness, found: tuple[Finding, ...], now_s: float) -> Re
 def _next(before: Watched | None, found: Finding, now_s: float) -> Watched:
     if before is None:
         return Watched(found, now_s)
+    is_calm = not (before.recent_s or before.typed or found.reason == KEYBOARD)
+    if is_calm and found == before.finding:
+        return before  # as a rule: every check is looked at after every event
     after = replace(before, finding=found)
     if (found.state, found.reason) != (before.finding.state, before.finding.reason):
         after = replace(after, changes=min(before.changes + 1, CHANGES_KEPT))

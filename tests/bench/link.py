@@ -1,11 +1,10 @@
 """What the link costs and how fast it is: the outbox against bare paho, the recorder against bare inserts, a storm.
 
-    python -m tests.bench.link [drain|record|storm|wear …] [--rows N] [--sites N] [--away S] [--out OUT.json]
+    python -m tests.bench.link [drain|record|storm …] [--rows N] [--sites N] [--away S] [--out OUT.json]
 
 drain: an outbox of N rows against bare paho publishing the same payloads to the same broker with as many under way.
 record: N rows through broker and recorder into each kind of database against the same rows in bare batched inserts.
 storm: N raw MQTT 5 connections with a row every ten seconds each; the broker dies and is away for a while.
-wear: a day of a site that reports all day, as bytes that its process hands to the disk.
 Ratios are of one run on one machine; the figures themselves depend on it.
 """
 
@@ -48,7 +47,6 @@ from tests.console.postgresql import Postgresql, program
 from tests.console.test_store import Row, window
 
 GROUP, UNDER_WAY = 1000, 100
-DAY_ROWS, DAY_EVENTS = 1440, 60
 
 
 @contextmanager
@@ -228,29 +226,6 @@ def _bare_inserts(url: str, made: list[Row]) -> tuple[float, float]:
     return time.monotonic() - began_s, time.process_time() - spent
 
 
-def wear() -> dict[str, Any]:
-    """A day's rows, one commit each, acknowledged every second and written down as the agent does."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
-        db = AgentDb(Path(name) / "agent.db")
-        db.start()
-        before = psutil.Process().io_counters()
-        for minute in range(DAY_ROWS):
-            db.keep(Keep((site_window(minute % 300),)))
-            if minute % (DAY_ROWS // DAY_EVENTS) == 0:
-                db.keep(Keep((), {"power": json.dumps({"state": "on", "n": minute})}))
-            if minute % 5 == 0:
-                from agent.adapters import history_rows
-
-                db.write(lambda real, minute=minute: history_rows.acknowledge(real, minute + 1, minute * 60.0))
-        after = psutil.Process().io_counters()
-        db.close()
-    return {
-        "commits": DAY_ROWS + DAY_EVENTS + DAY_ROWS // 5,
-        "handed_to_the_kernel_mb": round((after.write_chars - before.write_chars) / 1e6, 1),
-        "pages_written_mb": round((after.write_bytes - before.write_bytes) / 1e6, 1),
-    }
-
-
 def _storm(sites: int, away_s: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         return storm(Path(name), sites, away_s)
@@ -259,7 +234,7 @@ def _storm(sites: int, away_s: float) -> dict[str, Any]:
 def main() -> None:
     """Run what is asked for, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["drain", "record", "wear", "storm"])
+    parser.add_argument("what", nargs="*", default=["drain", "record", "storm"])
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--sites", type=int, default=5000)
     parser.add_argument("--away", type=float, default=30.0, metavar="S", help="how long the broker is gone")
@@ -276,7 +251,6 @@ def main() -> None:
     benches: dict[str, Callable[[], dict[str, Any]]] = {
         "drain": lambda: drain(asked.rows),
         "record": lambda: record(asked.rows),
-        "wear": wear,
         "storm": lambda: _storm(asked.sites, asked.away),
     }
     found = {what: benches[what]() for what in asked.what}

@@ -28,7 +28,7 @@ from tests.core.config_bed import ConfigRig, desired, document
 from tests.core.rig import only
 from tests.fuzz.seeds import ODD
 
-DOCUMENTS = 10_000 if os.environ.get("DIEMCAU_FULL") else 1_500
+DOCUMENTS = 10_000 if os.environ.get("DIEMCAU_FULL") else 600
 PARTS = 5
 
 VALID: list[tuple[tuple[str, ...], list[Any]]] = [

@@ -5,6 +5,7 @@ to run does run, an update is tried once, no wiring changes under a room that is
 """
 
 import json
+import os
 from typing import Any
 
 from hypothesis import settings
@@ -191,4 +192,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(examples(60), stateful_step_count=30)
+TestLife.settings = settings(examples(60 if os.environ.get("DIEMCAU_FULL") else 25), stateful_step_count=30)

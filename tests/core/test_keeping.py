@@ -1,12 +1,16 @@
 """agent/core/keeping.py: what could not be written is held and tried again, and nothing else waits for it."""
 
+from pathlib import Path
 from typing import Any
 
 from agent.core import keeping
+from agent.core.config import parse_room
 from agent.core.contract import HistoryEvent
-from agent.core.events import LinkRefused, Memory
+from agent.core.events import EyeReady, LinkRefused, LinkUp, Memory, Probed, UsbChanged
 from agent.core.keeping import AGAIN_S, HELD_MAX, Keeper
-from tests.core.rig import LONGEST_OFF_S, Rig, room_config
+from tests.core.rig import CAMERA, LONGEST_OFF_S, Rig, frame, room_config
+
+MINUTES, LOOK_S = 10, 3
 
 NOW_S = 5000.0
 PLAIN = {"loads": [{"name": "codec", "pin": 5, "settle_s": 2}]}
@@ -99,3 +103,28 @@ def test_a_failing_disk_is_asked_twice_a_minute_and_not_at_every_event() -> None
         rig.tap()
         rig.wait(0.1)
     assert len(asked) <= 4
+
+
+def test_a_conference_at_the_default_settings_is_a_commit_a_minute() -> None:
+    """FAULTS 29: what a commit costs the card is measured by ``tests/bench/wear.py``; how many there are is ours."""
+    text = (Path(__file__).resolve().parents[2] / "firmware-config" / "room.default.toml").read_text(encoding="utf-8")
+    rig = Rig(parse_room(text, "room.default.toml", json_document=False))
+    rig.start_long_ago()
+    rig.do(LinkUp(1))
+    rig.do(UsbChanged((CAMERA,)))
+    rig.tap()
+    rig.wait(30)
+    rig.do(Probed("codec-answers", ok=True, address="192.168.1.20:5060"))
+    rig.wait(30)
+    watch = rig.room.eye.watch
+    rig.do(EyeReady(watch, "yunet_n", "ab12"))
+    commits: list[float] = []
+    rig.on_keep = lambda: commits.append(rig.now_s)
+    told = set()
+    for look in range(60 * MINUTES // LOOK_S):
+        rig.do(frame(rig.now_s, faces=10 + look // 25, watch=watch))
+        rig.wait(LOOK_S)
+        told.add(rig.said["headcount"]["value"])
+    assert len(told) > 5  # people came and went
+    assert MINUTES - 1 <= len(commits) <= MINUTES + 2
+    assert rig.kept == []

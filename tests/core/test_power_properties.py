@@ -5,6 +5,7 @@ conference is never cut without two holds of the button. ``test_power_fingers.py
 """
 
 import json
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -239,4 +240,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(examples(80), stateful_step_count=50)
+TestLife.settings = settings(examples(80 if os.environ.get("DIEMCAU_FULL") else 40), stateful_step_count=50)

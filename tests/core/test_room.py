@@ -297,8 +297,8 @@ def test_a_message_that_is_none_is_logged_and_the_conference_before_stays(event:
 
 def test_a_conference_that_is_over_gives_no_rate_also_when_nobody_cleared_it() -> None:
     rig = counting()
-    rig.do(message())
-    rig.wait(9.4 * 3600)
+    rig.do(message(ends_at="2012-11-20T08:30:00Z"))
+    rig.wait(0.9 * 3600)
     assert {"conference", "summoned", "rate"} <= rig.said["headcount"].keys()
     rig.wait(0.2 * 3600)
     assert {"conference", "summoned", "rate"}.isdisjoint(rig.said["headcount"])
