@@ -1,35 +1,41 @@
-"""The machine as a box with diemcau on it, laid out as its unit files expect.
+"""The machine as a box: blank, then set up by ``install.sh`` as a technician would, and used.
 
-A release is the checkout's code in a folder of its own under ``/opt/diemcau/releases``; ``/opt/diemcau/current`` points
-to one of them. The Python under all of them is the image's.
+What the tests themselves need in there (the pins, the finger, USB devices) lies in ``/root/test``, the checkout in
+``/root/diemcau``, and what a machine without internet wants brought along on a disk of its own, the stick.
 """
 
 import io
+import shlex
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from agent.adapters.quick_crashes import FILE as QUICK_CRASHES
+from agent.installer import source
+from tests.conftest import wait_for
 from tests.vm.image import CHECKOUT
 from tests.vm.machine import Machine
+from tests.vm.rooms import LOADS
 from tests.vm.trace import Entry, parse
 
 SITE = "chi-linh"
 AGENT = "diemcau-agent"
 HOME = "/opt/diemcau"
 STATE = "/var/lib/diemcau"
+PYTHON = f"{HOME}/current/bin/python"
 GUEST = Path(__file__).with_name("guest")
+TEST, SOURCE, STICK = "/root/test", "/root/diemcau", "/media/stick"
 STORM = ["tests/__init__.py", "tests/hw/__init__.py", "tests/hw/udev_storm.py"]
-PROGRAM = """#!/bin/sh
-export PYTHONPATH={release}
-exec {home}/python/bin/python -m agent "$@"
-"""
 IDENTITY = f"""
 site = "{SITE}"
 [broker]
 url = "mqtt://localhost:1883"
 """
+GIVEN_IDENTITY, GIVEN_ROOM, GIVEN_MODEL = "/root/agent.toml", "/root/room.toml", "/root/yunet_n_640_640.onnx"
+# Emulated, Python packages are unpacked and compiled in a minute or two.
+INSTALLS_WITHIN_S = 1200.0
+TRIAL_S = 5
 
 
 class Box:
@@ -42,27 +48,33 @@ class Box:
     # --- laying it out ---
 
     def lay_out(self) -> None:
-        """All but the agent: helpers, units, broker, identity."""
-        self.run(f"mkdir -p {HOME}/test && tar -xC {HOME}/test", _tar(GUEST, ["."]))
-        units = [path.name for kind in ("service", "socket") for path in (CHECKOUT / "systemd").glob(f"*.{kind}")]
-        self.run("tar -xC /etc/systemd/system", _tar(CHECKOUT / "systemd", units))
-        self.run(f"mkdir -p {HOME}/test/tests/hw && tar -xC {HOME}/test", _tar(CHECKOUT, STORM))
-        self.run(f"touch {HOME}/test/tests/hw/own_network.py")  # which storm.py has no use for
-        self.run(f"mv {HOME}/test/*.service /etc/systemd/system/")
-        self.machine.write("/etc/diemcau/agent.toml", IDENTITY)
-        self.run("systemctl daemon-reload && systemctl enable --now -q mosquitto diemcau-test-lines")
-        self.run(f"systemctl enable -q {AGENT}")
+        """What is there before a box is set up: the pins, the centre's broker, and what the technician has with him."""
+        self.run(f"mkdir -p {TEST}/tests/hw {STICK} && tar -xC {TEST}", _tar(GUEST, ["."]))
+        self.run(f"tar -xC {TEST}", _tar(CHECKOUT, STORM))
+        self.run(f"touch {TEST}/tests/hw/own_network.py")  # which storm.py has no use for
+        self.run(f"mv {TEST}/*.service /etc/systemd/system/ && systemctl daemon-reload")
+        self.run("systemctl enable --now -q mosquitto diemcau-test-lines")
+        self.run(f"echo '/dev/vdb {STICK} ext4 ro,nofail 0 0' >>/etc/fstab && mount {STICK}")
+        self.bring(SOURCE)
+        self.machine.write(GIVEN_IDENTITY, IDENTITY)
 
-    def install(self, version: str) -> None:
-        """A release beside the others, and `current` moved to it in one step; what runs goes on until a restart."""
-        release = f"{HOME}/releases/{version}"
-        self.run(f"mkdir -p {release} && tar -xC {release}", _tar(CHECKOUT, ["agent", "hw"]))
-        self.machine.write(f"{release}/bin/diemcau", PROGRAM.format(release=release, home=HOME), "755")
-        about = f"Metadata-Version: 2.1\nName: diemcau\nVersion: {version}\n"
-        self.machine.write(f"{release}/diemcau-{version}.dist-info/METADATA", about)
-        # As pip does: the agent itself may not write there, and would compile its text anew at every start.
-        self.run(f"{HOME}/python/bin/python -m compileall -qj2 {release}", timeout_s=300)
-        self.run(f"ln -sfn {release} {HOME}/next && mv -T {HOME}/next {HOME}/current && sync")
+    def bring(self, folder: str) -> None:
+        """A copy of the checkout, as a technician has it."""
+        names = [*source.PACKAGES, *source.SHARED, *source.FILES, "install.sh"]
+        self.run(f"rm -rf {folder} && mkdir {folder} && tar -xC {folder}", _tar(CHECKOUT, names))
+
+    def install(self, *options: str, folder: str = SOURCE) -> str:
+        """One command of a technician's; gives what it said. Raises MachineError: it failed."""
+        words = [f"{folder}/install.sh", *options]
+        return self.run(f"{shlex.join(words)} 2>&1", timeout_s=INSTALLS_WITHIN_S)
+
+    def upgrade(self, folder: str) -> str:
+        """Install another checkout, from the stick."""
+        return self.install("--wheels", f"{STICK}/wheels", "--trial-s", str(TRIAL_S), folder=folder)
+
+    def current(self) -> str:
+        """The folder of the release that runs, or would."""
+        return self.run(f"basename $(readlink {HOME}/current)").strip()
 
     def broker_url(self) -> str:
         """Where the box's broker can be reached from here, until the machine is switched off."""
@@ -75,6 +87,11 @@ class Box:
         self.forget()
         self.machine.write("/etc/diemcau/room.toml", room)
         self.run(f"systemctl start {AGENT}")
+
+    def configure(self, room: str) -> None:
+        """Another room config, as the first one of a box; all else that it knows it still knows."""
+        self.machine.write("/etc/diemcau/room.toml", room)
+        self.run(f"systemctl stop {AGENT} && rm -f {STATE}/room*.json && systemctl start {AGENT}")
 
     def forget(self) -> None:
         """Stop it, and have nothing left of it but its files: systemd lets go of the lines."""
@@ -135,11 +152,15 @@ class Box:
 
     def press(self, for_s: float = 0.12) -> None:
         """Press the button and let go."""
-        self.run(f"python3 {HOME}/test/finger.py press {for_s}")
+        self.run(f"python3 {TEST}/finger.py press {for_s}")
 
     def levels(self, pins: tuple[int, ...]) -> dict[int, int]:
         """What is on these lines now, by pin."""
         return dict(zip(pins, map(int, self.lines("level", *pins).split()), strict=True))
+
+    def comes_up(self) -> None:
+        """Wait until every load of the room is energised. The broker may still have what was said before a boot."""
+        wait_for(lambda: self.levels(tuple(LOADS)) == LOADS, "the room comes up")
 
     def trace(self) -> list[Entry]:
         """What happened to the lines since the trace was cleared, or since the boot."""
@@ -147,7 +168,7 @@ class Box:
 
     def lines(self, *words: object) -> str:
         """An order to guest/lines.py."""
-        return self.run(" ".join(["python3", f"{HOME}/test/lines.py", *map(str, words)]))
+        return self.run(" ".join(["python3", f"{TEST}/lines.py", *map(str, words)]))
 
     @contextmanager
     def watched(self) -> Iterator[list[Entry]]:

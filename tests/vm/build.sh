@@ -1,36 +1,46 @@
 #!/usr/bin/env bash
-# Makes the machine that tests/vm boots: Debian trixie with systemd, its kernel, the gpio-sim module that Debian leaves
-# out, and a Python 3.13 in which diemcau's dependencies are installed. diemcau itself is copied in at each run.
+# Makes the machine that tests/vm boots: a blank Debian trixie with systemd, its kernel, the gpio-sim module that Debian
+# leaves out, and nothing of ours; and the stick that a technician brings along, with all that is not on a blank machine.
 #
-# usage, as root: build.sh FOLDER REQUIREMENT…     some 3 GB and four minutes; tests/vm/image.py calls it and keeps what
-#                                                  it makes: FOLDER/disk.raw, vmlinuz, initrd, key (for ssh as root)
+# usage, as root: build.sh FOLDER     some 3 GB and three minutes; tests/vm/image.py calls it and keeps what it makes:
+#                                     FOLDER/disk.raw, stick.raw, vmlinuz, initrd, key (for ssh as root)
 # Says one sentence when it fails; everything else is in FOLDER/build.log.
 set -eEuo pipefail
 
 FOLDER=$1
-shift
+CHECKOUT=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/../..
 SUITE=trixie
-PYTHON=${PYTHON:-python3}
 LOG=$FOLDER/build.log
 ROOT=$FOLDER/root   # what becomes the disk
 BENCH=$FOLDER/bench # where the module is compiled
-SITE=$ROOT/opt/diemcau/python/lib/python3.13/site-packages
-PACKAGES=(systemd-sysv dbus udev kmod iproute2 procps python3 python3-venv gpiod mosquitto mosquitto-clients openssh-server
+STICK=$FOLDER/stick # what the technician brings
+# python3 as Raspberry Pi OS has it, without pip and venv. The broker stands in for the centre's machine, gpiod judges.
+PACKAGES=(systemd-sysv dbus udev kmod iproute2 procps python3 gpiod mosquitto mosquitto-clients openssh-server
   linux-image-amd64 initramfs-tools)
 SMALL=(--variant=minbase --mode=root --components=main --aptopt='Acquire::Languages "none"'
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*'
   --dpkgopt='path-exclude=/usr/share/doc/*')
 
 main() {
+  # Of a run that was cut off, whose system may still have this machine's /proc and /dev in it.
+  rm -rf --one-file-system "$FOLDER"
   mkdir -p "$FOLDER"
   exec 3>&2 >>"$LOG" 2>&1
   trap 'echo "the test machine could not be made: $DOING failed (the end of $LOG says why)" >&3' ERR
+  PS4='+ ${SECONDS}s '
   set -x
   find_mirror
-  make_root "$@"
+  make_bench & # while the system is installed
+  BESIDE=$!
+  trap 'kill $BESIDE || true; wait' EXIT
+  make_stick
+  make_root
+  doing "making a bench for gpio-sim"
+  wait $BESIDE
+  trap - EXIT
   make_module
   configure
-  make_disk
+  make_disks
 }
 
 doing() { DOING=$1; }
@@ -52,12 +62,12 @@ make_root() {
   # An initrd with the disk's modules only: the usual one has every driver there is, which costs ten seconds a boot.
   mmdebstrap "${SMALL[@]}" --include="$include" --essential-hook="'$0' --initrd \"\$1\"" "$SUITE" "$ROOT" "$MIRROR"
   RELEASE=$(cd "$ROOT/lib/modules" && echo *)
-  doing "installing the Python packages"
-  chroot "$ROOT" python3 -m venv --without-pip /opt/diemcau/python
-  # By this machine's pip, which knows the way to its index; for the other one's Python, so wheels only.
-  "$PYTHON" -m pip install --target "$SITE" --only-binary=:all: --implementation cp --python-version 3.13 \
-    --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 "$@"
-  chroot "$ROOT" /opt/diemcau/python/bin/python -m compileall -q "${SITE#"$ROOT"}"
+}
+
+# By this machine, which knows the way to the packages' index.
+make_stick() {
+  doing "preparing the stick"
+  "$CHECKOUT/install.sh" --prepare "$STICK/wheels" --python 3.13 --arch x86_64
 }
 
 configure_initrd() {
@@ -71,9 +81,12 @@ configure_initrd() {
 }
 
 # Debian's kernels leave CONFIG_GPIO_SIM unset, so gpio-sim is built beside them, from Debian's own source of that kernel.
+make_bench() {
+  doing "installing a compiler and the kernel's source"
+  mmdebstrap "${SMALL[@]}" --include="linux-headers-amd64,linux-source,gcc,make,xz-utils,kmod" "$SUITE" "$BENCH" "$MIRROR"
+}
+
 make_module() {
-  doing "installing a compiler and the source of kernel $RELEASE"
-  mmdebstrap "${SMALL[@]}" --include="linux-headers-$RELEASE,linux-source,gcc,make,xz-utils,kmod" "$SUITE" "$BENCH" "$MIRROR"
   doing "compiling gpio-sim for kernel $RELEASE"
   local module=$BENCH/root/module source
   source=$(echo "$BENCH"/usr/src/linux-source-*.tar.xz)
@@ -98,24 +111,25 @@ configure() {
   echo '/dev/vda / ext4 defaults,noatime 0 0' >"$ROOT/etc/fstab"
   # QEMU's own network: one host, and nothing behind it.
   printf '[Match]\nName=e*\n[Network]\nAddress=10.0.2.15/24\n' >"$ROOT/etc/systemd/network/10-e.network"
-  echo 'SUBSYSTEM=="gpio", KERNEL=="gpiochip*", GROUP="gpio", MODE="0660"' >"$ROOT/etc/udev/rules.d/60-gpio.rules"
   # A restart every few seconds says much; none of it may be thrown away, nor survive a power cut.
   mkdir -p "$ROOT/etc/systemd/journald.conf.d"
-  printf '[Journal]\nStorage=volatile\nRateLimitBurst=0\n' >"$ROOT/etc/systemd/journald.conf.d/diemcau.conf"
-  chroot "$ROOT" groupadd -rf gpio
-  chroot "$ROOT" useradd -r -U -G gpio,video,audio -d /var/lib/diemcau -s /usr/sbin/nologin diemcau
+  printf '[Journal]\nStorage=volatile\nRateLimitBurst=0\n' >"$ROOT/etc/systemd/journald.conf.d/90-test.conf"
   chroot "$ROOT" systemctl enable systemd-networkd ssh
   chroot "$ROOT" systemctl disable mosquitto systemd-networkd-wait-online
+  # As after a first boot: what is done once and takes long is another test's matter.
+  touch "$ROOT/etc/.updated" "$ROOT/var/.updated"
+  chroot "$ROOT" systemctl mask ldconfig.service modprobe@drm.service modprobe@fuse.service modprobe@efi_pstore.service
   chroot "$ROOT" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service \
     fstrim.timer getty@tty1.service serial-getty@ttyS0.service dev-hugepages.mount dev-mqueue.mount
 }
 
-make_disk() {
-  doing "writing the disk"
+make_disks() {
+  doing "writing the disks"
   cp "$ROOT/boot/vmlinuz-$RELEASE" "$FOLDER/vmlinuz"
   cp "$ROOT/boot/initrd.img-$RELEASE" "$FOLDER/initrd"
   mke2fs -q -t ext4 -L root -d "$ROOT" "$FOLDER/disk.raw" 2500M
-  rm -rf "$ROOT" "$BENCH"
+  mke2fs -q -t ext4 -L stick -d "$STICK" "$FOLDER/stick.raw" 400M
+  rm -rf "$ROOT" "$BENCH" "$STICK"
 }
 
-if [[ $FOLDER == --initrd ]]; then configure_initrd "$1"; else main "$@"; fi
+if [[ $FOLDER == --initrd ]]; then configure_initrd "$2"; else main; fi

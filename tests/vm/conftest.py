@@ -1,15 +1,18 @@
-"""One machine for all of these tests, with the agent on it; and how often each thing is done."""
+"""One machine for all of these tests, blank and then set up by ``install.sh``; and how often each thing is done."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from hw.eye.models import search
 from tests.conftest import Ear
-from tests.vm.box import Box
+from tests.vm.box import GIVEN_IDENTITY, GIVEN_MODEL, GIVEN_ROOM, STICK, TRIAL_S, Box
 from tests.vm.image import Image, ImageError, provide
 from tests.vm.machine import Machine
-from tests.vm.rooms import LOADS, ROOM
+from tests.vm.rooms import LOADS, ROOM, ROOM_WITH_DEVICES
+from tests.vm.usb import frames, plug
 
 MEASURED: list[str] = []
 
@@ -25,10 +28,21 @@ class Counts:
     presses: int
     turns: int
     plugs: int
+    bad_releases: int
 
 
-SHORT = Counts(restarts=4, hangs=1, stops=3, power_cuts=3, presses=50, turns=8, plugs=3)
-FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=12, presses=1000, turns=100, plugs=20)
+SHORT = Counts(restarts=2, hangs=1, stops=2, power_cuts=3, presses=50, turns=6, plugs=2, bad_releases=1)
+FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=100, presses=1000, turns=100, plugs=20, bad_releases=4)
+NETWORK = "yunet_n_640_640.onnx"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What the one command said, and how long it took; ``began_s``: when it was given, in ``time.monotonic()``."""
+
+    said: str
+    began_s: float
+    took_s: float
 
 
 @pytest.fixture(scope="session")
@@ -48,17 +62,43 @@ def image(pytestconfig: pytest.Config) -> Image:
 
 
 @pytest.fixture(scope="session")
-def box(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """The machine, booted, with release 1.0.0 of this checkout on it; no agent runs yet."""
+def network() -> bytes | None:
+    """The face network, where this machine has it; without it the box counts nobody and does all the rest."""
+    found = search(NETWORK).model
+    return found.path.read_bytes() if found is not None and found.path.name == NETWORK else None
+
+
+@pytest.fixture(scope="session")
+def blank(image: Image, tmp_path_factory: pytest.TempPathFactory, network: bytes | None) -> Iterator[Box]:
+    """A blank machine, booted, with its camera plugged in: nothing of ours is on it."""
     machine = Machine(image, tmp_path_factory.mktemp("vm"))
     try:
-        note(f"boot to ssh: {machine.boot():.0f} s")
+        note(f"boot of the blank machine to ssh: {machine.boot():.0f} s")
         made = Box(machine)
         made.lay_out()
-        made.install("1.0.0")
+        made.machine.write(GIVEN_ROOM, ROOM_WITH_DEVICES)
+        if network is not None:
+            made.run(f"cat >{GIVEN_MODEL}", network)
+        made.run(f"systemctl start diemcau-test-usb && {frames('up')} && {plug('camera')}")
         yield made
     finally:
         machine.close()
+
+
+@pytest.fixture(scope="session")
+def installed(blank: Box, network: bytes | None) -> Installed:
+    """The one command."""
+    began_s = time.monotonic()
+    given = ["--identity", GIVEN_IDENTITY, "--room", GIVEN_ROOM, "--wheels", f"{STICK}/wheels"]
+    given += ["--model", GIVEN_MODEL] if network is not None else []
+    said = blank.install(*given, "--trial-s", str(TRIAL_S))
+    return Installed(said, began_s, time.monotonic() - began_s)
+
+
+@pytest.fixture(scope="session")
+def box(blank: Box, installed: Installed) -> Box:
+    """The machine as a box: installed, and its agent runs."""
+    return blank
 
 
 @pytest.fixture

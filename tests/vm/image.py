@@ -11,12 +11,12 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from agent.installer import locks
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUILD = Path(__file__).with_name("build.sh")
@@ -48,6 +48,11 @@ class Image:
         return self.folder / "disk.raw"
 
     @property
+    def stick(self) -> Path:
+        """What a technician brings along, as a disk: ``wheels/``, as ``install.sh --prepare`` fills it."""
+        return self.folder / "stick.raw"
+
+    @property
     def kernel(self) -> Path:
         return self.folder / "vmlinuz"
 
@@ -62,17 +67,16 @@ class Image:
 
 
 def provide() -> Image:
-    """The image of this checkout, made if it is not there (four minutes).
+    """The image of this checkout, made if it is not there (three minutes).
 
     Raises:
         ImageError: This machine cannot have one, or making it failed.
     """
     _refuse_where_it_cannot_run()
-    wanted = requirements()
     with _locked(cache()) as folder:
-        finished = folder / _digest(wanted)
+        finished = folder / _digest()
         if not finished.exists():
-            _make(finished, wanted)
+            _make(finished)
         finished.touch()
         _forget_old(folder, finished)
     return Image(finished)
@@ -83,15 +87,14 @@ def cache() -> Path:
     return Path(os.environ.get("DIEMCAU_VM_DIR") or CACHE)
 
 
-def requirements() -> list[str]:
-    """What is installed in there: the project's own list, with the OpenCV that needs no graphics libraries."""
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    return [line.replace("opencv-python", "opencv-python-headless") for line in project["dependencies"]]
+def parts() -> list[bytes]:
+    """All that an image depends on. A newer Debian or kernel alone is no reason to make it anew."""
+    wheels = locks.of_build(CHECKOUT), locks.of_roles(CHECKOUT, frozenset({"box"}))
+    return [path.read_bytes() for path in (BUILD, *wheels)]
 
 
-def _digest(wanted: list[str]) -> str:
-    """Names the image by all that it depends on. A newer Debian or kernel alone is no reason to make it anew."""
-    return hashlib.sha256(BUILD.read_bytes() + "\n".join(wanted).encode()).hexdigest()[:16]
+def _digest() -> str:
+    return hashlib.sha256(b"\0".join(parts())).hexdigest()[:16]
 
 
 def _refuse_where_it_cannot_run() -> None:
@@ -132,12 +135,11 @@ def _locked(folder: Path) -> Iterator[Path]:
         yield folder
 
 
-def _make(finished: Path, wanted: list[str]) -> None:
+def _make(finished: Path) -> None:
     _refuse_without_space(SPACE_TO_MAKE)
-    growing = finished.with_name("growing")
-    shutil.rmtree(growing, ignore_errors=True)  # of a run that was cut off
-    environment = {**os.environ, "PYTHON": sys.executable, "LC_ALL": "C.UTF-8"}
-    argv = [str(BUILD), str(growing), *wanted]
+    growing = finished.with_name("growing")  # build.sh takes away what a run left there that was cut off
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    argv = [str(BUILD), str(growing)]
     done = subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"{BUILD} ended with {done.returncode}"]

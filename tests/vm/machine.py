@@ -22,6 +22,7 @@ BOOTS_WITHIN_S = 300.0
 PROCESSORS, MEMORY_MB = 2, 768
 # OpenCV uses AVX where it is there, and emulated it is five times slower than what it does without.
 PROCESSOR = "max,avx=off,avx2=off,fma=off,f16c=off"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 NO_SOUND = "silence"  # where QEMU's sound cards play to
 
 
@@ -30,47 +31,44 @@ class MachineError(AssertionError):
 
 
 class Machine:
-    """A machine on an overlay of the image, which a power cut leaves as it is and ``close`` deletes.
+    """A machine on an overlay of the image, which a power cut leaves as it is and ``close`` deletes. It has a hardware
+    watchdog (i6300esb) that resets it once somebody in there has begun to feed it and no longer does.
 
     Args:
         image: What it boots from.
         folder: Temporary; disk and console log lie there.
-        watchdog: With a hardware watchdog (i6300esb) that resets it.
     """
 
-    def __init__(self, image: Image, folder: Path, watchdog: bool = False) -> None:
+    def __init__(self, image: Image, folder: Path) -> None:
         self._image, self._folder = image, folder
         self._disk = folder / "disk.qcow2"
         self._sockets = tempfile.TemporaryDirectory(prefix="diemcau-vm-")  # short: a socket's path has 108 bytes
-        self._watchdog = ["-device", "i6300esb", "-action", "watchdog=reset"] if watchdog else []
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
         self._forwarded: dict[int, int] = {}
 
-    def boot(self) -> float:
-        """Switch it on, and return when commands can be run: after how many seconds."""
-        assert self._process is None, "it is running"
+    def boot(self, is_locked: bool = False, clock: str = "utc") -> float:
+        """Switch it on, and return when commands can be run: after how many seconds.
+
+        Args:
+            is_locked: Its disk takes no more writes, as a worn card does.
+            clock: What its clock says then, as QEMU's ``-rtc base=`` takes it.
+        """
         began_s = time.monotonic()
+        self.switch_on(is_locked, clock)
+        self._wait_for_ssh(began_s + BOOTS_WITHIN_S)
+        return time.monotonic() - began_s
+
+    def switch_on(self, is_locked: bool = False, clock: str = "utc") -> None:
+        """As ``boot``, and wait for nothing."""
+        assert self._process is None, "it is running"
         if not self._disk.exists():
-            argv = [
-                "qemu-img",
-                "create",
-                "-q",
-                "-f",
-                "qcow2",
-                "-F",
-                "raw",
-                "-b",
-                str(self._image.disk),
-                str(self._disk),
-            ]
-            subprocess.run(argv, check=True)
+            backing = ["-F", "raw", "-b", str(self._image.disk)]
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(self._disk)], check=True)
         self._port = free_port()
         # Not a pipe, which would wait for whoever QEMU leaves behind.
         with (self._folder / "qemu.log").open("ab") as log:
-            self._process = spawn(self._argv(), subprocess.DEVNULL, log)
-        self._wait_for_ssh(began_s + BOOTS_WITHIN_S)
-        return time.monotonic() - began_s
+            self._process = spawn(self._argv(is_locked, clock), subprocess.DEVNULL, log)
 
     def run(self, command: str, text: str | bytes = "", timeout_s: float = 120) -> str:
         """Run a shell command as root in there; gives its standard output.
@@ -103,13 +101,20 @@ class Machine:
             self._process.wait()
             self._process = None
 
-    def reset(self) -> float:
-        """Press its reset button, and return when commands can be run again."""
+    def comes_back(self, boot: str) -> float:
+        """Whatever ends the machine that runs now, wait until the next one takes commands: after how many seconds.
+
+        Args:
+            boot: What ``boot_id`` gave before.
+        """
         began_s = time.monotonic()
         self._hang_up()
-        self._order("system_reset")
-        self._wait_for_ssh(began_s + BOOTS_WITHIN_S)
+        self._wait_for_ssh(began_s + BOOTS_WITHIN_S, f"! grep -q {boot} {BOOT_ID}")
         return time.monotonic() - began_s
+
+    def boot_id(self) -> str:
+        """Another one each time that it boots."""
+        return self.run(f"cat {BOOT_ID}").strip()
 
     @contextmanager
     def plugged(self, driver: str, **options: str) -> Iterator[None]:
@@ -134,31 +139,34 @@ class Machine:
         self._disk.unlink(missing_ok=True)
         self._sockets.cleanup()
 
-    def _argv(self) -> list[str]:
-        drive = f"file={self._disk},if=virtio,format=qcow2,discard=unmap"
+    def _argv(self, is_locked: bool, clock: str) -> list[str]:
+        drive = f"file={self._disk},if=virtio,format=qcow2,discard=unmap,readonly={'on' if is_locked else 'off'}"
+        root = f"root=/dev/vda {'ro' if is_locked else 'rw'}"
         return [
             *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"),
-            *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", PROCESSOR),
-            *("-m", str(MEMORY_MB), "-smp", str(PROCESSORS)),
+            *("-machine", "q35,sata=off,smbus=off", "-accel", "tcg,thread=multi", "-cpu", PROCESSOR),
+            *("-m", str(MEMORY_MB), "-smp", str(PROCESSORS), "-rtc", f"base={clock}"),
             *("-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd)),
-            *("-append", "root=/dev/vda rw console=ttyS0 quiet panic=-1 mitigations=off"),
-            *("-drive", drive, "-device", "virtio-rng-pci"),
+            *("-append", f"{root} console=ttyS0 quiet panic=-1 mitigations=off"),
+            *("-drive", drive, "-drive", f"file={self._image.stick},if=virtio,format=raw,readonly=on"),
+            *("-device", "virtio-rng-pci"),
             # restrict: nothing of this machine or beyond can be reached from in there.
             *("-nic", f"user,model=virtio-net-pci,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:22"),
             *("-serial", f"file:{self._folder / 'console.log'}"),
             *("-qmp", f"unix:{self._sockets.name}/qmp,server=on,wait=off"),
             *("-device", "qemu-xhci,id=usb", "-audiodev", f"none,id={NO_SOUND}"),
-            *self._watchdog,
+            *("-device", "i6300esb", "-action", "watchdog=reset"),
         ]
 
-    def _wait_for_ssh(self, until_s: float) -> None:
+    def _wait_for_ssh(self, until_s: float, answers: str = "true") -> None:
         assert self._process is not None
         while time.monotonic() < until_s:
             if self._process.poll() is not None:
                 raise MachineError(f"QEMU ended: {(self._folder / 'qemu.log').read_text()[-2000:]}")
             try:
-                if self._ssh(["true"], "", 20).returncode == 0:
+                if self._ssh([answers], "", 20).returncode == 0:
                     return
+                self._hang_up()
             except MachineError:  # it listens already, and is too busy to answer
                 continue
             time.sleep(0.2)

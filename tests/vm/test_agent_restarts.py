@@ -89,16 +89,6 @@ def test_no_relay_moves_at_stop_and_start(room_on: Box, ear: Ear, session: str, 
     goes_on(ear, session)
 
 
-def test_no_relay_moves_at_an_upgrade_of_the_package(room_on: Box, ear: Ear, session: str) -> None:
-    def upgrade() -> None:
-        room_on.install("1.1.0")
-        room_on.restart()
-
-    repeat(room_on, 1, "upgrade of the package", upgrade)
-    ear.wait("/status", lambda document: document.get("version") == "1.1.0", "of the new release")
-    goes_on(ear, session)
-
-
 def test_no_relay_moves_in_a_crash_loop_and_an_end_in_order_brings_the_whole_room_back(
     room_on: Box, desk: Desk
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from agent.console.ask import Asking
 from agent.core.identity import broker_at
 from tests.conftest import Ear, wait_for
-from tests.vm.box import HOME, SITE, Box
+from tests.vm.box import SITE, TEST, Box
 from tests.vm.conftest import Counts, note
 from tests.vm.rooms import DEBOUNCE_S, HOLD_S, LOADS, OFF_PACE_S, ONE_LOAD, RELEASED, ROOM, SETTLE_S
 from tests.vm.trace import Entry, levels_set
@@ -66,7 +66,7 @@ def test_every_bouncing_press_is_one_press(room_on: Box, ear: Ear, counts: Count
     with room_on.watched() as entries:
         while done < counts.presses:
             seed += 1
-            pause_ms = float(room_on.run(f"python3 {HOME}/test/finger.py bounce {BATCH} {seed}"))
+            pause_ms = float(room_on.run(f"python3 {TEST}/finger.py bounce {BATCH} {seed}"))
             after = presses_counted(room_on, ear)
             if pause_ms < LONGEST_PAUSE_MS:
                 assert after - before == BATCH, f"seed {seed}, longest pause within a bounce {pause_ms} ms"
@@ -102,12 +102,12 @@ def share(values: list[float], part: float) -> float:
 
 def test_a_press_reaches_the_relay_nearly_as_fast_as_a_bare_loop(box: Box, counts: Counts) -> None:
     box.begin(ONE_LOAD)
-    bare = f"{HOME}/test/bare_loop.py /dev/gpiochip0 {BARE_BUTTON} {BARE_RELAY} {DEBOUNCE_S * 1e6:.0f}"
+    bare = f"{TEST}/bare_loop.py /dev/gpiochip0 {BARE_BUTTON} {BARE_RELAY} {DEBOUNCE_S * 1e6:.0f}"
     box.run(f"systemd-run -q --unit bare-loop python3 {bare}")
     wait_for(lambda: "bare-loop" in box.run("gpioinfo"), "the bare loop listens")
     try:
         with box.watched() as entries:
-            box.run(f"python3 {HOME}/test/finger.py compare {counts.turns} 0.8", timeout_s=60 + 10 * counts.turns)
+            box.run(f"python3 {TEST}/finger.py compare {counts.turns} 0.8", timeout_s=60 + 10 * counts.turns)
     finally:
         box.run("systemctl stop bare-loop")
     found = delays_ms(entries)

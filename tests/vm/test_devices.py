@@ -8,11 +8,12 @@ import pytest
 
 from agent.core.contract import topic
 from tests.conftest import Ear
-from tests.vm.box import HOME, SITE, Box
+from tests.vm.box import PYTHON, SITE, TEST, Box
 from tests.vm.conftest import Counts, note
 from tests.vm.machine import NO_SOUND
 from tests.vm.rooms import CAMERA, MICROPHONE, ROOM_WITH_DEVICES
 from tests.vm.test_button import share
+from tests.vm.usb import plug, unplug
 
 pytestmark = pytest.mark.vm
 
@@ -21,13 +22,13 @@ GENEROUS_S = 5.0
 # A time is judged where there are enough of them and nobody else is at work.
 TOLD_WITHIN_S, ENOUGH_PLUGS = 1.0, 20
 STORM_EVENTS, STORM_S = 10_000, 5
-STORM = f"{HOME}/python/bin/python {HOME}/test/storm.py {STORM_EVENTS} {STORM_S}"
+STORM = f"{PYTHON} {TEST}/storm.py {STORM_EVENTS} {STORM_S}"
 
 
 @pytest.fixture(scope="module")
 def usb(box: Box) -> Iterator[Box]:
     """The machine with a bus on which nothing is plugged in yet; left without devices."""
-    box.run("systemctl start diemcau-test-usb")
+    box.run(f"systemctl start diemcau-test-usb; {unplug('camera')} || true")
     yield box
     box.run("systemctl stop diemcau-agent")
     for what in ("camera", "microphone", "typing-microphone"):
@@ -46,14 +47,6 @@ def begun(box: Box) -> Box:
     box.run(f"mosquitto_pub -r -n -t {topic(SITE, 'readiness')}")
     box.begin(ROOM_WITH_DEVICES)
     return box
-
-
-def plug(what: str) -> str:
-    return f"python3 {HOME}/test/usb.py plug {what}"
-
-
-def unplug(what: str) -> str:
-    return f"python3 {HOME}/test/usb.py unplug {what}"
 
 
 def parts(times: tuple[float, ...]) -> str:
@@ -76,7 +69,7 @@ def test_a_device_that_comes_and_goes_is_told_in_time(
     room: Box, ear: Ear, counts: Counts, what: str, check: str
 ) -> None:
     hears(ear, check, "failed", "missing")
-    program = f"{HOME}/python/bin/python {HOME}/test/plugging.py {what} {check} {counts.plugs}"
+    program = f"{PYTHON} {TEST}/plugging.py {what} {check} {counts.plugs}"
     measured = json.loads(room.run(program, timeout_s=60 + 30 * counts.plugs))
     for turn, times in measured.items():
         whole, own = zip(*times, strict=True)

@@ -11,47 +11,39 @@ from collections.abc import Iterator
 
 import pytest
 
-from hw.eye.models import search
 from tests.conftest import Ear, wait_for
-from tests.vm.box import HOME, Box
-from tests.vm.conftest import note
+from tests.vm.box import PYTHON, TEST, Box
+from tests.vm.conftest import NETWORK, note
 from tests.vm.rooms import LOADS, ROOM_WITH_DEVICES
-from tests.vm.test_devices import plug, unplug
 from tests.vm.trace import changes
+from tests.vm.usb import frames, plug, unplug
 
 pytestmark = pytest.mark.vm
 
 EYE = "diemcau-eye.service"
-MODELS, NETWORK = "/usr/share/diemcau/models", "yunet_n_640_640.onnx"
 STREAMS = "diemcau-test-streams"
 # Emulated, a look takes a second or two, and the start of an eye ten; the numbers are printed.
 GENEROUS_S = 20.0
 
 
-def frames(order: str) -> str:
-    return f"python3 {HOME}/test/frames.py {order}"
-
-
 def streams(node: str) -> str:
     """Have another program stream from a camera; waits until it does."""
-    program = f"{HOME}/python/bin/python {HOME}/test/streams.py {node}"
+    program = f"{PYTHON} {TEST}/streams.py {node}"
     has_begun = f"journalctl -q -o cat -u {STREAMS} | grep -qx streaming"
     return f"systemd-run -q --collect -u {STREAMS} {program} && until {has_begun}; do sleep 0.5; done"
 
 
 @pytest.fixture(scope="module")
-def counting(box: Box) -> Iterator[Box]:
+def counting(box: Box, network: bytes | None) -> Iterator[Box]:
     """A room that is on and has a camera to count from."""
-    network = search(NETWORK).model
-    if network is None or network.path.name != NETWORK:
+    if network is None:
         pytest.skip(f"needs the face network {NETWORK} on this machine")
-    box.run(f"mkdir -p {MODELS} && cat >{MODELS}/{NETWORK}", network.path.read_bytes())
-    box.run(f"systemctl start diemcau-test-usb && {frames('up')} && {plug('camera')}")
+    box.run(f"systemctl start diemcau-test-usb; {frames('up')} && {unplug('camera')} || true; {plug('camera')}")
     box.begin(ROOM_WITH_DEVICES)
     box.press()
-    wait_for(lambda: box.levels(tuple(LOADS)) == LOADS, "the room comes up")
+    box.comes_up()
     yield box
-    box.run(f"systemctl stop diemcau-agent {EYE}; {unplug('camera')} && {frames('down')}")
+    box.run(f"systemctl stop diemcau-agent {EYE}; {unplug('camera')}")
 
 
 class Count:

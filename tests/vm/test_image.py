@@ -41,13 +41,13 @@ def test_an_image_is_made_once(cache: Path) -> None:
     assert (provide(), built(cache)) == (first, 1)
 
 
-def test_a_changed_build_or_list_of_packages_makes_another_one(
+def test_a_changed_build_or_lock_makes_another_one(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = provide()
     builds(tmp_path, monkeypatch, BUILDS + "# changed\n")
     second = provide()
-    monkeypatch.setattr(image, "requirements", lambda: ["click"])
+    monkeypatch.setattr(image, "parts", lambda: [b"other wheels"])
     third = provide()
     assert len({first.folder, second.folder, third.folder}) == 3
     # The one before stays for whoever goes back; older ones go.
@@ -62,10 +62,6 @@ def test_a_build_that_fails_says_one_sentence_and_leaves_no_image(
         provide()
     builds(tmp_path, monkeypatch, BUILDS)
     assert provide().disk.is_file()
-
-
-def test_the_box_has_the_opencv_that_needs_no_graphics() -> None:
-    assert [line for line in image.requirements() if "opencv" in line] == ["opencv-python-headless>=5,<6"]
 
 
 @pytest.mark.parametrize(

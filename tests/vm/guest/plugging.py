@@ -1,4 +1,4 @@
-#!/opt/diemcau/python/bin/python
+#!/opt/diemcau/current/bin/python
 """In the machine: how long it takes from a plug to the message about it, on the machine's own monotonic clock.
 
 plugging.py WHAT CHECK TIMES      plug and unplug so often; prints JSON: {"plug": [[seconds, of them], …], "unplug": …}

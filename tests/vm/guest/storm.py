@@ -1,4 +1,4 @@
-#!/opt/diemcau/python/bin/python
+#!/opt/diemcau/current/bin/python
 """In the machine: a storm of udev's events on its socket, in the middle of which a device is plugged in or pulled.
 
 storm.py EVENTS SECONDS ORDER WHAT      ORDER WHAT as usb.py has them

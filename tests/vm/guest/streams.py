@@ -1,4 +1,4 @@
-#!/opt/diemcau/python/bin/python
+#!/opt/diemcau/current/bin/python
 """In the machine: another program that streams from a camera, as a conference does, until SIGTERM.
 
 streams.py NODE      a line on standard output when it has its first frame
