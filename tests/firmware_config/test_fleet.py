@@ -129,7 +129,7 @@ class Fleet:
         given = {
             "release": str(self.folder / "release.tar.gz"), "ansible_become": False, "poll_s": 1, "back_within_s": 0,
             "diemcau": f"{sys.executable} -m agent", "broker": f"--broker {self._url}",
-            "work": f"{box}/work", "current": f"{box}/current", **settings,
+            "work": f"{box}/kept", "current": f"{box}/current", **settings,
         }  # fmt: skip
         return subprocess.run(
             [self._program, "-i", inventory, FLEET / book, "-e", json.dumps(given), *options],
@@ -171,7 +171,7 @@ def test_one_wave_after_the_other_and_twice_is_the_same_as_once(
     settings = {"waves": [1, "100%"], "wheels": str(tmp_path / "wheels"), "install_options": "--trial-s 5"}
     told = fleet.play(**settings)
     assert told.returncode == 0, told.stdout + told.stderr
-    words = "--wheels {}/boxes/{}/work/wheels --trial-s 5"
+    words = "--wheels {}/boxes/{}/kept/wheels --trial-s 5"
     assert fleet.log == [f"{site} 1 {words.format(tmp_path, site)}" for site in ("an-binh", "chi-linh")]
     assert '"away"' in told.stdout, "it is named"
     again = fleet.play(**{**settings, "waves": ["100%"]})
