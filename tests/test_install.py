@@ -158,7 +158,16 @@ def test_help_names_every_option_and_needs_no_root(machine: Machine, words: list
         assert option in done.stdout
 
 
-@pytest.mark.parametrize(("words", "named"), [(["--test", "--demo"], "not both"), (["--demo", "--test"], "not both")])
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--test", "--demo"], "one of --test and --demo, not both"),
+        (["--demo", "--test"], "one of --demo and --test, not both"),
+        (["--demo", "--centre"], "one of --demo and --centre, not both"),
+        (["--centre", "--demo"], "one of --centre and --demo, not both"),
+        (["--dry-run", "--uninstall", "--test"], "one of --uninstall and --test, not both"),
+    ],
+)
 def test_what_it_cannot_do_it_refuses_with_one_sentence(machine: Machine, words: list[str], named: str) -> None:
     before = tree(machine.checkout)
     done = machine.install(*words)
@@ -188,15 +197,26 @@ def test_without_a_word_it_installs_a_box(machine: Machine, words: list[str]) ->
 
 
 @only_root
-def test_who_is_not_root_is_told_so_at_once() -> None:
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--identity", "agent.toml"], "sudo ./install.sh --identity agent.toml"),
+        (["--identiy", "agent.toml"], "--identiy"),
+    ],
+)
+def test_who_is_not_root_is_told_so_at_once_and_of_a_typo_before(words: list[str], named: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         shutil.copy(CHECKOUT / "install.sh", name)
-        argv = ["setpriv", "--reuid=65534", "--clear-groups", "bash", f"{name}/install.sh", "--identity", "agent.toml"]
+        for folder in ("installer", "core", "adapters"):
+            shutil.copytree(CHECKOUT / "agent" / folder, f"{name}/agent/{folder}")
+        shutil.copy(CHECKOUT / "agent/__init__.py", f"{name}/agent")
+        argv = ["setpriv", "--reuid=65534", "--clear-groups", "bash", f"{name}/install.sh", *words]
         done = subprocess.run(argv, capture_output=True, text=True, cwd="/")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [done.stderr.rstrip()]
-    assert "sudo ./install.sh --identity agent.toml" in done.stderr
+    assert named in done.stderr
+    assert ("root is needed" in done.stderr) == ("--identity" in words)
 
 
 @only_root

@@ -2,6 +2,7 @@
 broker's; results on standard output, what to do next on standard error.
 """
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def keep(folder: Path, places: Places, authority: Authority, register: Register,
         for member in register.members:
             if member.id in made:
                 write_box(places.out / member.id, member, made[member.id], register.broker, authority.pem)
+                if member.role == "site":
+                    _give_to_who_asked(places.out / member.id)
         return write_broker_files(places.broker, authority, register)
     except OSError:
         again = "; ".join(f"diemcau site renew {each}" for each in made) or "diemcau site revoke"
@@ -53,6 +56,15 @@ def keep(folder: Path, places: Places, authority: Authority, register: Register,
             f"the register has it, but not all files are there: once that is mended, `{again}`"
         )
         raise
+
+
+def _give_to_who_asked(folder: Path) -> None:
+    """Who typed ``sudo`` carries the folder to its box, with programs that run as that user. Raises OSError."""
+    user, group = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if os.geteuid() == 0 and user.isdecimal() and group.isdecimal():
+        folder.chmod(0o700)
+        for path in (*folder.iterdir(), folder):
+            os.chown(path, int(user), int(group), follow_symlinks=False)
 
 
 def tell(register: Register, made: dict[str, Made], places: Places, needs_restart: bool, as_json: bool) -> None:
@@ -67,13 +79,7 @@ def tell(register: Register, made: dict[str, Made], places: Places, needs_restar
         for each, end in until.items():
             ends = "mật khẩu / password" if end is None else f"đến / until {end:%Y-%m-%d}"
             click.echo(f"{each}: {places.out / each} · {ends}")
-    are_sites = any(member.id in made and member.role == "site" for member in register.members)
-    owner = "diemcau:diemcau" if are_sites else "NGƯỜI-DÙNG / USER"
-    complain(
-        f"chép các tệp vào {ON_THE_BOX}/ của máy đó, khoá (.key) và mật khẩu (.password) chỉ cho một người dùng đọc, "
-        f"rồi xoá ở đây / copy the files to {ON_THE_BOX}/ over there (sudo chown {owner}, the .key or .password with "
-        "mode 600), then delete them here"
-    )
+    _tell_what_to_carry(register, made)
     link = f"sudo ln -sf {places.broker.absolute()}/mosquitto.conf /etc/mosquitto/conf.d/diemcau.conf"
     if needs_restart:
         complain(
@@ -82,6 +88,22 @@ def tell(register: Register, made: dict[str, Made], places: Places, needs_restar
         )
     else:
         complain(f"để máy chủ nhận quyền mới / for the broker to take the new rights: {RELOAD}")
+
+
+def _tell_what_to_carry(register: Register, made: dict[str, Made]) -> None:
+    roles = {member.role == "site" for member in register.members if member.id in made}
+    if True in roles:
+        complain(
+            f"chép cả thư mục sang hộp; ở đó `sudo ./install.sh --identity THƯ-MỤC` đặt các tệp vào {ON_THE_BOX}/; rồi "
+            "xoá ở đây / copy the folder to the box; `sudo ./install.sh --identity FOLDER` puts the files into their "
+            "place there; then delete it here"
+        )
+    if False in roles:
+        complain(
+            f"chép các tệp vào {ON_THE_BOX}/ của máy đó, khoá (.key) và mật khẩu (.password) chỉ cho một người dùng "
+            f"đọc, rồi xoá ở đây / copy the files to {ON_THE_BOX}/ over there (sudo chown NGƯỜI-DÙNG / USER, the .key "
+            "or .password with mode 600), then delete them here"
+        )
 
 
 def end(authority: Authority, register: Register, id_: str, now: bool, may_stay: bool) -> None:

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from agent.installer import boot_text, config_txt, identity_files, model
+from agent.installer import boot_text, config_txt, identity_files, identity_leftovers, model
 from agent.installer.live_agent import AGENT, Units, refuse_in_conference
 from agent.installer.options import Options
 from agent.installer.release import Release
 from agent.installer.steps import InstallError, Say, Step
 from agent.installer.world import World, shown
 
+# The last words where no service was started.
+NOT_STARTED = "Đã cài, chưa khởi động / installed, not started: the services start with the next boot"
 # What is about to be installed: where it goes, and how the program reads it.
 READERS = {
     "identity": (identity_files.IDENTITY, "from agent.core.identity import parse_identity as read"),
@@ -34,14 +36,16 @@ def steps(world: World, source: Path, new: Release, options: Options, say: Say) 
     Raises:
         InstallError: A file that was given cannot be used.
     """
-    files = identity_files.steps(world, options.identity, options.room)
+    room = None if _has_room(world) else options.room
+    files = identity_files.steps(world, options.identity, room)
     before = Remembered(world, files, options)
     settings = [
         *model.steps(world, options.model, options.wheels, say),
-        *_tried(world, new, options),
+        *_tried(world, new, options.identity, room),
         before,
         *files,
-        *boot_text.steps(world, source, options.room),
+        *identity_leftovers.steps(world, options.identity),
+        *boot_text.steps(world, source, room),
     ]
     return settings, [Taken(before)]
 
@@ -86,14 +90,18 @@ class Tried:
         """Nothing was changed."""
 
 
-def _tried(world: World, new: Release, options: Options) -> list[Step]:
+def _tried(world: World, new: Release, identity: Path | None, room: Path | None) -> list[Step]:
     found: list[Step] = []
-    if options.identity is not None:
-        text = identity_files.read(world, options.identity).text
-        found.append(Tried(world, new, "identity", text, options.identity))
-    if options.room is not None:
-        found.append(Tried(world, new, "room", identity_files.read_room(options.room), options.room))
+    if identity is not None:
+        found.append(Tried(world, new, "identity", identity_files.read(world, identity).text, identity))
+    if room is not None:
+        found.append(Tried(world, new, "room", identity_files.read_room(room), room))
     return found
+
+
+def _has_room(world: World) -> bool:
+    """Whether the room runs with a config already, so that the one of the very first start is read no more."""
+    return world.path(config_txt.LAST_GOOD).exists()
 
 
 class Remembered:
@@ -167,14 +175,15 @@ def announce(world: World, options: Options, say: Say) -> None:
         old, new = identity_files.site_of(world), identity_files.read(world, options.identity).site
         if old is not None and old != new:
             say(
-                f"Hộp này đang là / this box is {old} now; it becomes {new}, and {old} is heard of no more. "
-                f"Dữ liệu chưa gửi của {old} được cất lại trên hộp / what {old} has not delivered stays on the box, "
-                f"put away, and goes out when the box is {old} again."
+                f"Hộp này đang là {old}, sẽ thành {new}; trung tâm sẽ không còn thấy {old}, dữ liệu chưa gửi của {old} "
+                f"được cất lại trên hộp / this box is {old} now and becomes {new}; the centre hears of {old} no more, "
+                f"and what {old} has not delivered stays on the box, put away, until the box is {old} again."
             )
-    if options.room is not None and world.path(config_txt.LAST_GOOD).exists():
+    if options.room is not None and _has_room(world):
+        apply = shown(["sudo", "diemcau", "config", "apply", options.room])
         say(
-            f"{config_txt.LAST_GOOD}: phòng đã có cấu hình / the room has its config already, and --room is for the "
-            f"very first start. To change the room: diemcau config apply {options.room}"
+            f"Phòng đã có cấu hình, bỏ qua --room; đổi cấu hình bằng / the room has its config already ("
+            f"{config_txt.LAST_GOOD}), so --room is passed over; to change it: {apply}"
         )
 
 
@@ -183,7 +192,7 @@ def is_reboot_wanted(steps: Sequence[Step]) -> bool:
     return any(isinstance(step, config_txt.ConfigTxt) and not step.is_done() for step in steps)
 
 
-def next_words(world: World, is_reboot_wanted: bool) -> list[str]:
+def next_words(world: World, is_reboot_wanted: bool, is_started: bool) -> list[str]:
     """What to do next, for people."""
     found = []
     if not world.path(identity_files.IDENTITY).exists():
@@ -191,5 +200,9 @@ def next_words(world: World, is_reboot_wanted: bool) -> list[str]:
     if config_txt.wiring(world, None) is None:
         found.append("Chưa có phòng / no room yet, so no button and no load: sudo ./install.sh --room room.toml")
     if is_reboot_wanted:
-        found.append("config.txt có hiệu lực từ lần khởi động sau / counts from the next boot, which drops the room")
-    return [*found, "Xong / done. Kiểm tra lại bất cứ lúc nào / look again at any time: sudo diemcau doctor"]
+        found.append(
+            "config.txt có hiệu lực từ lần khởi động sau, khi đó phòng sẽ tắt / counts from the next boot, which drops "
+            "the room"
+        )
+    done = "Xong / done" if is_started else NOT_STARTED
+    return [*found, f"{done}. Kiểm tra lại bất cứ lúc nào / look again at any time: sudo diemcau doctor"]

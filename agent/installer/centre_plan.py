@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from agent.installer import centre
+from agent.installer.box import NOT_STARTED
 from agent.installer.centre_others import warnings
 from agent.installer.options import Options
-from agent.installer.plan import planned
+from agent.installer.plan import planned, will_start
 from agent.installer.steps import InstallError, Say, carry_out, rehearse
 from agent.installer.world import World
 
@@ -35,3 +36,5 @@ def install(world: World, source: Path, options: Options, say: Say) -> None:
         say("Không có gì phải làm / nothing to do: it is all there.")
     for line in centre.next_words(world):
         say(line)
+    if not will_start(world, options):
+        say(f"{NOT_STARTED}.")

@@ -13,7 +13,7 @@ ARCHITECTURES = ("aarch64", "x86_64")
 VERSIONS = ("12", "13")
 PYTHON = (3, 11)
 # What one release takes while it is made. Measured.
-NEEDED_BYTES, NEEDED_FILES = 600 * 10**6, 15_000
+NEEDED_BYTES, NEEDED_FILES = {"box": 600 * 10**6, "centre": 700 * 10**6}, 15_000
 MUST_BE_WRITABLE = ("/opt", "/etc", "/var/lib", "/usr/local", "/usr/share", "/var/log", "/boot/firmware", "/boot")
 
 
@@ -53,10 +53,16 @@ def need_processor(name: str, is_64_bit: bool) -> None:
 def need_writable(world: World) -> None:
     """The file systems that are written to. Raises InstallError."""
     for path in map(world.path, MUST_BE_WRITABLE):
-        if path.exists() and not os.access(path, os.W_OK):
+        if path.exists() and not _is_writable(path):
             raise InstallError(
                 f"{path}: chỉ đọc / is read-only: the card may be worn out (dmesg), or an overlay is on (raspi-config)"
             )
+
+
+def _is_writable(path: Path) -> bool:
+    """The mount is asked: a dry run by a normal user may write nowhere, and changes nothing either."""
+    is_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    return not is_read_only and (os.geteuid() != 0 or os.access(path, os.W_OK))
 
 
 def need_own_folder(world: World) -> None:
@@ -74,7 +80,7 @@ def need_own_folder(world: World) -> None:
         raise InstallError(f"{current}: không phải liên kết / is no link of the installer's: move it away first")
 
 
-def need_room(world: World, needed_bytes: int = NEEDED_BYTES) -> None:
+def need_room(world: World, needed_bytes: int) -> None:
     """Room for one more release beside the one that runs. Raises InstallError."""
     folder = nearest(world.path("/opt/diemcau"))
     about = os.statvfs(folder)
@@ -92,6 +98,15 @@ def need_file(option: str, path: Path | None) -> None:
     """What an option names is there. Raises InstallError."""
     if path is not None and not path.exists():
         raise InstallError(f"{option} {path}: không có / is not there")
+
+
+def need_wheels(folder: Path | None) -> None:
+    """The folder of ``--wheels`` was filled. Raises InstallError."""
+    if folder is not None and not any(folder.glob("*.whl")):
+        raise InstallError(
+            f"--wheels {folder}: không có gói nào / holds no wheels: fill it with ./install.sh --prepare FOLDER on a "
+            "machine with internet"
+        )
 
 
 def os_release(world: World) -> dict[str, str]:

@@ -34,7 +34,7 @@ class ConfigTxt:
         InstallError: The firmware's partition is not mounted.
     """
 
-    title = "config.txt: mức chân relay trước Linux, watchdog, USB / the relays' pins before Linux, watchdog, USB"
+    title = "config.txt: mức chân rơ-le trước Linux, watchdog, USB / the relays' pins before Linux, watchdog, USB"
 
     def __init__(self, world: World, fragment: bytes, room: Path | None) -> None:
         self._world, self._fragment, self._room = world, fragment, room

@@ -20,6 +20,7 @@ IDENTITY, ROOM = f"{CONFIGURATION}/agent.toml", f"{CONFIGURATION}/room.toml"
 # What the identity names, and which of them is a secret: for the service's user alone.
 NAMED = {"ca": False, "certificate": False, "key": True, "password_file": True}
 PAIRS = (("certificate", "key"), ("username", "password_file"))
+PERSONS = "centre.toml"
 LARGEST_BYTES = 1024 * 1024
 BOM = b"\xef\xbb\xbf"  # of an editor on the machine that wrote the card; the agent would not take it for TOML
 
@@ -75,6 +76,11 @@ def read(world: World, given: Path) -> Identity:
     """
     beside = _files(given)
     text = beside("agent.toml" if given.is_dir() or _is_archive(given) else given.name)
+    if given.name == PERSONS or (text is None and beside(PERSONS) is not None):
+        raise InstallError(
+            f"{given}: định danh của người ở trung tâm, không phải của hộp / this is the identity of somebody at the "
+            f"centre ({PERSONS}), not a box's"
+        )
     if text is None:
         raise InstallError(f"{given}: không có / there is no agent.toml in it")
     text = text.removeprefix(BOM)

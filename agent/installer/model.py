@@ -40,14 +40,14 @@ def _given(networks: Networks, model: Path | None, wheels: Path | None) -> Netwo
     network = networks.best_of([model])
     if network is None:
         raise InstallError(
-            f"--model {model}: không phải mạng đã biết / is not the published file of any network that is known "
+            f"--model {model}: không phải mô hình đã biết / is not the published file of any network that is known "
             f"(its SHA-256 differs): take {BEST} as it is published"
         )
     return network
 
 
 class _Provide:
-    title = "mạng nhận mặt / face network"
+    title = "mô hình phát hiện khuôn mặt / face network"
 
     def __init__(self, world: World, given: Network | None, wheels: Path | None, say: Say) -> None:
         self._world, self._given, self._wheels, self._say = world, given, wheels, say
@@ -101,11 +101,11 @@ class _Provide:
         there = self._there()
         if not there:
             self._say(
-                "Không có mạng nào / there is no face network: headcounts will be unknown, the rest works. "
-                f"Take {BEST} along and run this again with --model {BEST}."
+                "Không có mô hình nào / there is no face network: headcounts will be unknown, the rest works. "
+                f"Fetch it elsewhere and run this again with --model {BEST}. {self._networks.best_published()}"
             )
         elif there[0].rank:
             self._say(
                 f"Dùng {there[0].name}, có thể bỏ sót mặt người / {there[0].name} counts and may miss faces. "
-                f"The better one: --model {BEST}."
+                f"The better one: --model {BEST}. {self._networks.best_published()}"
             )

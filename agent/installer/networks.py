@@ -17,7 +17,7 @@ FETCH_S = 120.0
 # Programs for the system's Python: hw.eye.models needs no package, and must not be imported by an installer that is
 # about to replace it.
 HEAD = "import json, pathlib, sys; sys.path.insert(0, sys.argv[1]); from hw.eye import models; "
-KNOWN = "print(json.dumps([[each.sha256, each.file] for each in models.KNOWN]))"
+KNOWN = "print(json.dumps([[each.sha256, each.file, each.url] for each in models.KNOWN]))"
 SEARCH = "found = models.search().model; print(found.path if found else '')"
 FETCH = "models.fetch(pathlib.Path(sys.argv[2]))"
 
@@ -39,7 +39,7 @@ class Networks:
 
     def all_of(self, files: Iterable[Path]) -> list[Network]:
         """Those of the files that are published ones, the best first. Raises OSError, InstallError."""
-        ranked = {digest: (rank, name) for rank, (digest, name) in enumerate(self._known)}
+        ranked = {digest: (rank, name) for rank, (digest, name, _) in enumerate(self._known)}
         digests = [(path, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files if path.is_file()]
         found = [Network(path, ranked[digest][1], ranked[digest][0]) for path, digest in digests if digest in ranked]
         return sorted(found, key=lambda each: each.rank)
@@ -47,6 +47,11 @@ class Networks:
     def best_of(self, files: Iterable[Path]) -> Network | None:
         """The best of them, if any."""
         return next(iter(self.all_of(files)), None)
+
+    def best_published(self) -> str:
+        """Where people get the best one, and how they know that it is it. Raises InstallError."""
+        digest, name, url = self._known[0]
+        return f"{name}: {url} (SHA-256 {digest})"
 
     def on_this_machine(self) -> list[Path]:
         """The one that a program of this checkout would use here, if any."""
@@ -59,8 +64,8 @@ class Networks:
         return sorted(folder.glob("*.onnx"))
 
     @cached_property
-    def _known(self) -> list[tuple[str, str]]:
-        return [(digest, name) for digest, name in json.loads(self._world.run(self._argv(KNOWN)))]
+    def _known(self) -> list[tuple[str, str, str]]:
+        return [(digest, name, url) for digest, name, url in json.loads(self._world.run(self._argv(KNOWN)))]
 
     def _argv(self, program: str, *more: str | Path) -> list[str | Path]:
         return [PYTHON, "-I", "-B", "-c", HEAD + program, CHECKOUT, *more]

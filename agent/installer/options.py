@@ -69,7 +69,8 @@ def parse(argv: list[str]) -> Options:
     mode = modes[0] if modes else "box"
     for name, fitting in ONLY_WITH.items():
         if getattr(given, name) and mode not in fitting:
-            reader.error(f"--{name.replace('_', '-')} không đi với / does not go with {_shown(mode)}")
+            only = " or ".join(map(_shown, fitting))
+            reader.error(f"--{name.replace('_', '-')} chỉ đi với / only with {only}")
     return Options(
         mode=mode,
         root=given.root,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.installer.steps import InstallError, Step
+from agent.installer.wheels import DEBIAN_PACKAGE, WITHOUT_INTERNET
 from agent.installer.world import PATIENCE_S, World, shown
 
 # On its first day a machine often updates itself behind one's back: wait for dpkg's lock.
@@ -18,6 +19,12 @@ UNFINISHED = "/var/lib/dpkg/updates"
 def steps(world: World, names: list[str], wheels: Path | None) -> list[Step]:
     """The step that installs ``names``; none where nothing is wanted or where no programs of that machine run."""
     return [_Packages(world, names, wheels)] if names and world.is_this_machine else []
+
+
+def _advice(names: list[str]) -> str:
+    """A prepared folder has pip; what else is missing has to be put there."""
+    others = [name for name in names if name != DEBIAN_PACKAGE]
+    return WITHOUT_INTERNET + (f", and in it the .deb files of {' '.join(others)}" if others else "")
 
 
 class _Packages:
@@ -49,8 +56,8 @@ class _Packages:
                 self._world.run(INSTALL + self._names, PATIENCE_S, **UNATTENDED)
         except InstallError as error:
             raise InstallError(
-                f"không cài được gói hệ thống / the system packages {' '.join(self._names)} could not be installed "
-                f"(without internet: put their .deb files into the folder of --wheels): {error}"
+                f"không cài được gói hệ thống / the system packages {' '.join(self._names)} could not be installed; "
+                f"{_advice(self._names)}: {error}"
             ) from error
         finally:
             self._new = self._in_state("installed") - before

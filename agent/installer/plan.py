@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.installer import accounts, back, box, checks, made, packages, prune, release, switch, unit_links, wheels
+from agent.installer.box import NOT_STARTED
 from agent.installer.live_agent import AGENT, Units, refuse_in_conference
 from agent.installer.options import Options
 from agent.installer.steps import Say, Step, carry_out, rehearse
@@ -41,7 +42,7 @@ def install(world: World, source: Path, options: Options, say: Say) -> None:
     if not carry_out(steps, say):
         say("Không có gì phải làm / nothing to do: it is all there.")
     _doctor(world)
-    for sentence in box.next_words(world, is_reboot_wanted):
+    for sentence in box.next_words(world, is_reboot_wanted, will_start(world, options)):
         say(sentence)
 
 
@@ -54,7 +55,13 @@ def go_back(world: World, options: Options, say: Say) -> None:
         rehearse(steps, say)
     else:
         carry_out(steps, say)
-        say(f"Xong / done: {unit_links.CURRENT} → {world.path(unit_links.CURRENT).readlink().name}")
+        done = "Xong / done" if will_start(world, options) else NOT_STARTED
+        say(f"{done}: {unit_links.CURRENT} → {world.path(unit_links.CURRENT).readlink().name}")
+
+
+def will_start(world: World, options: Options) -> bool:
+    """Whether services are started now; otherwise with the next boot."""
+    return options.is_started and world.is_booted
 
 
 def planned(
@@ -81,11 +88,12 @@ def planned(
     checks.machine(world)
     for name in ("identity", "room", "model", "wheels"):
         checks.need_file(f"--{name}", getattr(options, name))
+    checks.need_wheels(options.wheels)
     roles = made.noted(world, "roles") | {role}
     new = release.planned(world, source, roles)
     its_own = release.steps(world, source, roles, options.wheels)
     if not all(step.is_done() for step in its_own):
-        checks.need_room(world)
+        checks.need_room(world, max(checks.NEEDED_BYTES.get(each, 0) for each in roles))
     settings, proof = around(new)
     switched = switch.steps(
         world, new, _units(roles), options.trial_s, options.is_started, options.is_during_conference
@@ -110,7 +118,7 @@ def _units(roles: frozenset[str]) -> tuple[str, ...]:
 
 def _refuse_in_conference(world: World, options: Options, steps: list[Step]) -> None:
     """Before minutes are spent, where the agent would be restarted. Raises InstallError."""
-    is_restart_possible = world.is_booted and options.is_started and not options.is_during_conference
+    is_restart_possible = will_start(world, options) and not options.is_during_conference
     if is_restart_possible and not all(step.is_done() for step in steps):
         refuse_in_conference(Units(world))
 

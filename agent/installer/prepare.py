@@ -46,7 +46,7 @@ def prepare(
             network = _network(world, pip, folder, Path(name))
     except OSError as error:
         raise InstallError(f"{folder}: không ghi được / cannot be written: {error.strerror}") from error
-    say(_summary(folder, network))
+    say(_summary(folder, network, Networks(world).best_published()))
 
 
 def _machine(python: str, processor: str) -> list[str]:
@@ -67,15 +67,16 @@ def _network(world: World, pip: Pip, folder: Path, temporary: Path) -> Network |
     return there
 
 
-def _summary(folder: Path, network: Network | None) -> str:
+def _summary(folder: Path, network: Network | None, best: str) -> str:
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     words = f"{folder}: {len(list(folder.glob('*.whl')))} wheels, {size // 10**6} MB"
     if network is None:
         words += (
-            "; không có mạng nhận mặt / WITHOUT a face network, so nothing is counted: put yunet_n_640_640.onnx there"
+            "; không có mô hình phát hiện khuôn mặt / WITHOUT a face network, so nothing is counted: put the best one "
+            f"there, {best}"
         )
     elif network.rank:
-        words += f"; {network.name}, có thể bỏ sót mặt / which may miss faces: better put yunet_n_640_640.onnx there"
+        words += f"; {network.name}, có thể bỏ sót mặt / which may miss faces: better put {best} there"
     else:
         words += f"; {network.name}"
     return f"{words}. Trên máy kia / on the other machine: sudo {shown(['./install.sh', '--wheels', folder.name])}"

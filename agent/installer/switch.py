@@ -101,7 +101,8 @@ class Switch:
         self._old: str | None = None
         self._previous: str | None = None
         self._is_begun = False
-        self.title = f"chuyển sang bản {release.name}, chạy thử / switch to release {release.name}, on trial"
+        how = ("chạy thử", "on trial") if units else ("chưa khởi động", "not started")
+        self.title = f"chuyển sang bản {release.name}, {how[0]} / switch to release {release.name}, {how[1]}"
 
     def is_done(self) -> bool:
         """It points there, nothing is on trial, and all runs."""

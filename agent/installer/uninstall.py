@@ -22,6 +22,10 @@ OURS = ("releases", "current", "previous", "trial", "went-back", "go-back")
 AUTHORITY = f"{accounts.CONFIGURATION}/ca"
 ROLES = frozenset(unit_links.OF_ROLE)
 TRIAL = f"{unit_links.UNITS}/{switch.TRIAL_UNIT}"
+KEPT = (
+    f"Giữ lại người dùng {accounts.USER} và dữ liệu / the user {accounts.USER} and the data stay: "
+    f"{accounts.CONFIGURATION}, {accounts.HOME}; --uninstall --purge takes them too"
+)
 # A system that runs has to hear of it.
 AFTERWARDS = (
     ("systemctl", "daemon-reload"),
@@ -29,7 +33,7 @@ AFTERWARDS = (
     ("systemctl", "restart", "systemd-journald.service"),
 )
 RELAYS = (
-    "Rơ le: các chân được nhả ra, thiết bị có thể mất điện / the relays' lines are let go: on Raspberry Pi OS they "
+    "Rơ-le: các chân được nhả ra, thiết bị có thể mất điện / the relays' lines are let go: on Raspberry Pi OS they "
     "stay as they are until the next reboot; after it, and on other systems at once, the relay board decides."
 )
 
@@ -62,6 +66,8 @@ def uninstall(world: World, options: Options, say: Say) -> None:
         lines = [removal.line for removal in going]
         for line in lines or ["# không có gì phải gỡ / nothing to remove"]:
             say(f"+ {line}")
+        if lines and not options.is_purged:
+            say(f"# {KEPT}")
         return
     _conclude(list(_carried_out(going)), options.is_purged, say)
 
@@ -84,8 +90,7 @@ def _conclude(results: list[str | None], is_purged: bool, say: Say) -> None:
     elif is_purged:
         say("Đã gỡ hết, cả dữ liệu / all of it is removed, the data too.")
     else:
-        kept = f"{accounts.CONFIGURATION}, {accounts.HOME}"
-        say(f"Đã gỡ; giữ lại / removed; kept are {kept} and the user {accounts.USER} (--uninstall --purge)")
+        say(f"Đã gỡ / removed. {KEPT}")
 
 
 def removals(world: World, is_purged: bool) -> Iterator[Removal]:

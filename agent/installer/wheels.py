@@ -28,6 +28,9 @@ KEPT = (
     "PROXY",
     "TRUSTED_HOST",
 )
+WITHOUT_INTERNET = (
+    "không có mạng / without internet: --wheels FOLDER (./install.sh --prepare FOLDER on another machine)"
+)
 QUIET = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_ROOT_USER_ACTION": "ignore", "PIP_USER": "0"}
 QUIET |= {"PIP_NO_CACHE_DIR": "1"}  # so that pip writes nothing into root's home
 
@@ -113,10 +116,7 @@ def _clean() -> dict[str, str | None]:
 
 def _advice(wheels: Path | None) -> str:
     if wheels is None:
-        return (
-            "không tải được gói Python / the Python packages could not be fetched or installed (without internet: "
-            "fill a folder elsewhere with ./install.sh --prepare FOLDER, and give it with --wheels FOLDER)"
-        )
+        return f"không tải được gói Python / the Python packages could not be fetched or installed; {WITHOUT_INTERNET}"
     return (
         f"không cài được gói Python từ {wheels} / the Python packages of {wheels} could not be installed (was the "
         "folder filled by ./install.sh --prepare of this very version, for this machine's Python and processor?)"

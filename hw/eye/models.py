@@ -51,6 +51,8 @@ KNOWN = (
     ),
 )
 FALLBACK = KNOWN[-1]
+# Where people get the first, and how they know that it is it.
+PUBLISHED = f"from {KNOWN[0].url} (SHA-256 {KNOWN[0].sha256})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,9 @@ def require(found: Search) -> Model:
         return found.model
     if found.refused:
         raise EyeError("model_refused", "; ".join(found.refused))
-    raise EyeError("no_model", f"there is no face network on this machine: put {KNOWN[0].file} into {places()[0]}")
+    raise EyeError(
+        "no_model", f"there is no face network on this machine: put {KNOWN[0].file} into {places()[0]}, {PUBLISHED}"
+    )
 
 
 def fetch(folder: Path, known: Known = KNOWN[0]) -> Path:
@@ -172,7 +176,10 @@ def main(folder: str) -> int:
     try:
         print(f"model: {fetch(Path(folder))}")
     except (OSError, ValueError) as error:
-        print(f"{KNOWN[0].file} không tải được / cannot be fetched, is there no network? ({error})", file=sys.stderr)
+        print(
+            f"{KNOWN[0].file} không tải được / cannot be fetched, is there no network? ({error}); by hand: {PUBLISHED}",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

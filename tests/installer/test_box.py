@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.installer import box, config_txt
+from agent.installer import box, config_txt, identity_files
 from agent.installer.live_agent import AGENT, Seen, Units
 from agent.installer.options import parse
 from agent.installer.release import Release
@@ -152,7 +152,7 @@ def test_who_becomes_another_site_is_told(world: World, tmp_path: Path) -> None:
     assert said == []
     world.write("/etc/diemcau/agent.toml", IDENTITY.format("chi-linh").encode())
     box.announce(world, options, said.append)
-    assert "chi-linh now; it becomes hai-duong" in said[0]
+    assert "chi-linh now and becomes hai-duong" in said[0]
     assert "stays on the box" in said[0]
     assert "purge" not in said[0]
 
@@ -161,17 +161,35 @@ def test_a_room_that_has_its_config_is_told_how_to_change_it(world: World, tmp_p
     world.write(config_txt.LAST_GOOD, b"{}")
     said: list[str] = []
     box.announce(world, parse(["--room", "room.toml"]), said.append)
-    assert "diemcau config apply" in said[0]
+    assert f"sudo diemcau config apply {Path.cwd() / 'room.toml'}" in said[0]
+
+
+def test_a_room_that_has_its_config_gets_no_other_file(world: World, release: Release) -> None:
+    room = CHECKOUT / "firmware-config/room.default.toml"
+
+    def titles() -> str:
+        steps, _ = box.steps(world, CHECKOUT, release, parse(["--room", str(room)]), print)
+        return " ".join(step.title for step in steps)
+
+    assert identity_files.ROOM in titles()
+    world.write(config_txt.LAST_GOOD, b"{}")
+    assert identity_files.ROOM not in titles()
 
 
 def test_what_is_missing_is_said_at_the_end(world: World) -> None:
-    words = " ".join(box.next_words(world, is_reboot_wanted=True))
+    words = " ".join(box.next_words(world, is_reboot_wanted=True, is_started=True))
     assert "--identity" in words
     assert "--room" in words
     assert "config.txt" in words
     world.write("/etc/diemcau/agent.toml", b"")
     world.write("/etc/diemcau/room.toml", b"")
-    assert len(box.next_words(world, is_reboot_wanted=False)) == 1
+    assert len(box.next_words(world, is_reboot_wanted=False, is_started=True)) == 1
+
+
+def test_where_nothing_was_started_nothing_is_called_done(world: World) -> None:
+    last = box.next_words(world, is_reboot_wanted=False, is_started=False)[-1]
+    assert "chưa khởi động / installed, not started" in last
+    assert "done" not in last
 
 
 def test_a_long_room_is_read_and_stands_in_no_list_of_processes(release: Release, tmp_path: Path) -> None:

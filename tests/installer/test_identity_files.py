@@ -11,7 +11,7 @@ from agent.console.box_files import write_box
 from agent.console.enrolment import Member
 from agent.console.passwords import NewPassword
 from agent.core.identity import parse_identity
-from agent.installer import accounts, identity_files
+from agent.installer import accounts, identity_files, identity_leftovers
 from agent.installer.steps import InstallError, carry_out
 from agent.installer.world import World
 from tests.installer.root import machine, needs_root, tree
@@ -86,6 +86,42 @@ def test_another_identity_is_put_back_when_something_fails(world: World, folder:
     for step in reversed(steps):
         step.undo()
     assert tree(world) == before
+
+
+def files_of(world: World) -> set[str]:
+    return {path.name for path in world.path("/etc/diemcau").iterdir()}
+
+
+def test_what_proved_the_old_identity_goes_and_comes_back_with_it(world: World, folder: Path, tmp_path: Path) -> None:
+    for name, text in {"agent.toml": TEXT.replace("site.key", "old.key"), "ca.pem": "", "old.key": "secret"}.items():
+        world.write(f"/etc/diemcau/{name}", text.encode(), 0o600)
+    world.write("/etc/diemcau/site.pem", b"certificate")
+    world.write("/etc/diemcau/mine.key", b"not ours")
+    before = tree(world)
+    member = Member(id="hai-duong", role="site", name="Hải Dương")
+    write_box(tmp_path / "out", member, NewPassword("secret", "hash"), "mqtts://b.example:8883", "the CA")
+    steps = identity_leftovers.steps(world, tmp_path / "out")
+    carry_out(steps, print)
+    assert files_of(world) == {"agent.toml", "ca.pem", "mine.key"}
+    for step in reversed(steps):
+        step.undo()
+    assert tree(world) == before
+
+
+def test_what_the_new_identity_or_a_program_of_the_centre_names_stays(world: World, folder: Path) -> None:
+    for name in ("site.pem", "site.key", "site.password"):
+        world.write(f"/etc/diemcau/{name}", b"")
+    world.write("/etc/diemcau/centre.toml", b'[broker]\npassword_file = "/etc/diemcau/site.password"\n')
+    assert identity_leftovers.steps(world, folder) == []
+    assert identity_leftovers.steps(world, None) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_persons_identity_is_named_as_one(world: World, tmp_path: Path, kind: str) -> None:
+    member = Member(id="lan", role="technician", name="Lan")
+    write_box(tmp_path / "lan", member, NewPassword("secret", "hash"), "mqtts://b.example:8883", "the CA")
+    with pytest.raises(InstallError, match=r"somebody at the centre \(centre.toml\), not a box's"):
+        identity_files.read(world, tmp_path / "lan" if kind == "folder" else tmp_path / "lan/centre.toml")
 
 
 def test_what_site_add_writes_for_a_box_with_a_password_is_taken(world: World, tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from agent.installer.wheels import PYTHON
 from agent.installer.world import LOG, World
 from tests.conftest import wait_for
-from tests.installer.root import machine, tree
+from tests.installer.root import machine, needs_root, tree
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from agent.installer.main import main; sys.exit(main())"
@@ -99,6 +101,33 @@ def test_a_dry_run_changes_nothing_and_names_every_kind_of_step(world: World) ->
     assert {"groupadd", "useradd", "install", "nice", "write", "ln"} <= set(commands)
 
 
+@needs_root
+@pytest.mark.skipif(not PYTHON.exists(), reason="needs Debian's python3")
+def test_a_dry_run_needs_no_root() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        world = machine(Path(name))
+        Path(name).chmod(0o755)
+        words = [str(PYTHON), *argv(world, "--dry-run")[1:]]
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=60, user=65534, group=65534, extra_groups=()
+        )
+        if "No module named 'agent" in done.stderr or "Permission denied: '" + str(CHECKOUT) in done.stderr:
+            pytest.skip("nobody else can read this checkout")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "not started" in done.stdout
+        assert "on trial" not in done.stdout
+
+
+def test_an_empty_folder_of_wheels_is_refused_before_anything_is_done(world: World, tmp_path: Path) -> None:
+    before = tree(world)
+    (tmp_path / "stick").mkdir()
+    for words in ([], ["--dry-run"]):
+        done = run(world, "--wheels", str(tmp_path / "stick"), *words)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "holds no wheels" in done.stderr
+    assert tree(world) == before
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
@@ -109,7 +138,7 @@ def test_a_dry_run_changes_nothing_and_names_every_kind_of_step(world: World) ->
         (["--identity", ""], "--identity"),
         (["--uninstall", "--back"], "not both"),
         (["--centre", "--back"], "not both"),
-        (["--purge"], "--purge"),
+        (["--purge"], "--purge chỉ đi với / only with --uninstall"),
         (["--centre", "--room", "room.toml"], "--room"),
         (["--host", "a.example"], "--host"),
         (["--python", "3.11"], "--python"),

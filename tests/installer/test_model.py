@@ -103,6 +103,8 @@ def test_without_any_network_people_are_told_and_nothing_fails(world: World, whe
     carry_out(model.steps(world, None, wheels, said.append), quiet)
     assert len(said) == 1
     assert "--model yunet_n_640_640.onnx" in said[0]
+    assert models.KNOWN[0].url in said[0]
+    assert models.KNOWN[0].sha256 in said[0]
     assert list(world.path(model.MODELS).iterdir()) == []
 
 

@@ -96,6 +96,7 @@ def test_a_dry_run_names_what_would_go_and_changes_nothing(world: World) -> None
     assert tree(world) == before
     assert {"+ rm -r /var/lib/diemcau", "+ rm -r /etc/diemcau", "+ rm /usr/local/bin/diemcau"} <= set(said)
     assert "relay" in said[0]
+    assert "the user diemcau and the data stay" in remove(world, "--dry-run")[-1]
 
 
 def test_a_centre_s_authority_is_not_purged(world: World) -> None:
