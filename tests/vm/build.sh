@@ -30,16 +30,16 @@ main() {
   PS4='+ ${SECONDS}s '
   set -x
   find_mirror
-  make_bench & # while the system is installed
-  BESIDE=$!
-  trap 'kill $BESIDE || true; wait' EXIT
+  make_module & # while the system is installed
+  local beside=$!
+  trap 'kill $(jobs -p) || true; wait' EXIT
   make_stick
   make_root
-  doing "making a bench for gpio-sim"
-  wait $BESIDE
-  trap - EXIT
-  make_module
   configure
+  doing "making gpio-sim"
+  wait $beside
+  trap - EXIT
+  install_module
   make_disks
 }
 
@@ -81,23 +81,26 @@ configure_initrd() {
 }
 
 # Debian's kernels leave CONFIG_GPIO_SIM unset, so gpio-sim is built beside them, from Debian's own source of that kernel.
-make_bench() {
+make_module() {
   doing "installing a compiler and the kernel's source"
   mmdebstrap "${SMALL[@]}" --include="linux-headers-amd64,linux-source,gcc,make,xz-utils,kmod" "$SUITE" "$BENCH" "$MIRROR"
-}
-
-make_module() {
-  doing "compiling gpio-sim for kernel $RELEASE"
-  local module=$BENCH/root/module source
+  doing "compiling gpio-sim"
+  local module=$BENCH/root/module source headers
   source=$(echo "$BENCH"/usr/src/linux-source-*.tar.xz)
+  headers=$(cd "$BENCH/usr/src" && echo linux-headers-*-amd64)
   mkdir "$module"
   tar -xJf "$source" -C "$module" --strip-components=3 --wildcards '*/drivers/gpio/gpio-sim.c' '*/kernel/irq/irq_sim.c'
   mv "$module/gpio-sim.c" "$module/chip.c"
   # The kernel exports no irq_to_desc to modules, but two steps that lead to the same.
   sed -i 's/irq_to_desc(\([a-z_>.-]*\))/irq_data_to_desc(irq_get_irq_data(\1))/' "$module"/*.c
   printf 'obj-m := gpio-sim.o\ngpio-sim-y := chip.o irq_sim.o\n' >"$module/Makefile"
-  chroot "$BENCH" make -C "/usr/src/linux-headers-$RELEASE" M=/root/module modules
-  install -D "$module/gpio-sim.ko" "$ROOT/lib/modules/$RELEASE/extra/gpio-sim.ko"
+  chroot "$BENCH" make -C "/usr/src/$headers" M=/root/module modules
+}
+
+install_module() {
+  doing "installing gpio-sim for kernel $RELEASE"
+  [[ -d $BENCH/usr/src/linux-headers-$RELEASE ]] # else the mirror has changed meanwhile
+  install -D "$BENCH/root/module/gpio-sim.ko" "$ROOT/lib/modules/$RELEASE/extra/gpio-sim.ko"
   chroot "$ROOT" depmod "$RELEASE"
 }
 

@@ -32,7 +32,7 @@ class Counts:
 
 
 SHORT = Counts(restarts=2, hangs=1, stops=2, power_cuts=3, presses=50, turns=6, plugs=2, bad_releases=1)
-FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=100, presses=1000, turns=100, plugs=20, bad_releases=4)
+FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=100, presses=1000, turns=100, plugs=20, bad_releases=3)
 NETWORK = "yunet_n_640_640.onnx"
 
 
