@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("diemcau")
     group.addoption("--vm", action="store_true", help="only the tests in a virtual machine; they fail, not skip")
     group.addoption("--arm", action="store_true", help="only the tests on 64-bit Arm, under emulation")
-    group.addoption("--full", action="store_true", help="in the virtual machine: the full counts, some two hours")
+    group.addoption("--full", action="store_true", help="in the virtual machine: the full counts, some hours")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
