@@ -79,7 +79,7 @@ Chạy thử và kiểm tra / demo and tests, in .venv beside this file:
   ./install.sh --demo [ARGS…]          chạy thử / run: diemcau demo ARGS…
   ./install.sh --test [PYTEST ARGS…]   kiểm tra / run ruff, mypy and every test
     --vm        only the tests in a virtual machine (root, Debian on x86_64, 4 GB); they fail where they cannot run
-    --full      there, 100 restarts instead of 10, 1,000 presses instead of 50, 100 power cuts: some hours
+    --full      there, 100 restarts instead of 2, 1,000 presses instead of 50, 100 power cuts: some hours
     --dry-run   only print the commands; nothing is changed
     --help      this text
 
