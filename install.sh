@@ -153,7 +153,7 @@ read_arguments() {
   MODE=${ARGS[0]#--} ARGS=("${ARGS[@]:1}")
   for word in "${ARGS[@]}"; do
     case $word in
-      --demo | --test | --centre | --identity | --uninstall | --back | --prepare)
+      --demo | --test | --centre | --identity | --identity=* | --uninstall | --back | --prepare | --prepare=*)
         refuse "one of --$MODE and $word, not both" ;;
     esac
   done

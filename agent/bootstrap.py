@@ -106,6 +106,7 @@ def run_agent(options: RunOptions) -> int:
         self_ = _self(identity, loaded, hardware.reserved_pins)
         database = last_taken(options.state) if identity is None else take(options.state, identity.site)
         db: AgentDb = _open(parts, AgentDb(database))
+        db.on_return = lambda: inbox.put(Kept(is_on_disk=True, lost_others=True))
         outbox = _outbox(db, self_, clock, parts)
         link = _link(identity, db, outbox, self_, clock, inbox.put, parts)
         # What an earlier run left is let go only where the room's own config says that it is no load any more, and not

@@ -20,6 +20,7 @@ log = logging.getLogger("diemcau.db")
 T = TypeVar("T")
 Connect = Callable[[Path], Any]
 
+LOOKS_LEFT_MAX = 64  # half an hour
 FAILURES_MAX = 3  # in a row; each is half a minute after the one before
 ATTEMPTS = 5  # at one transaction: on a full disk there are some things that can be done about it
 WAL_MAX_BYTES = 1024 * 1024
@@ -35,7 +36,7 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 class AgentDb:
     """The box's memory. A file that cannot be used is moved aside and a new one begins; with a disk that cannot be
     written the agent goes on from memory, since a room is worth more than a number: rows of the history then go to the
-    centre all the same, but survive no restart.
+    centre all the same, but survive no restart. Once the disk takes them again they go on there.
 
     Thread: any; one lock.
 
@@ -55,6 +56,8 @@ class AgentDb:
         self._has_lost = self._is_held = False
         self._is_sound = True  # what was written earlier is on the disk
         self._is_short = False  # the disk was full, and the file may not grow
+        self._given_up, self._looks_left = 0, 0  # how often, and how long the disk is left alone for it
+        self._is_whole = False  # ``_known`` has what the file has
         # Commands and human counts once more, for a new file: a command must not be carried out a second time.
         self._known = _open(sqlite3.connect(":memory:", check_same_thread=False))
         self.began_anew: str | None = None  # why, in one word; None: the file is the one that it was
@@ -63,15 +66,19 @@ class AgentDb:
         self.on_rows: Callable[[int], None] = lambda newest: None
         self.on_new_file: Callable[[], None] = lambda: None
         self.when_full: Callable[[Any], bool] = lambda db: False
+        self.on_return: Callable[[], None] = lambda: None  # set by the root: the disk is back, and has older facts
 
     def start(self) -> None:
         """Open the file, or begin a new one."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = self._opened()
+            self._db = self._opened_somehow()
             self._reserve.make()
         except (OSError, sqlite3.Error) as error:
             log.error("%s cannot be written: %s; going on from memory", self._path, error)
+            with suppress(sqlite3.Error, OSError, ValueError):
+                self._connection = self._read_only(memory_rows.connection, 0)
+                self._read_only(self._know, None)
             self._go_on_from_memory()
 
     @property
@@ -100,12 +107,15 @@ class AgentDb:
             return otherwise
 
     def tend(self) -> None:
-        """Take the reserve again where there is room, and keep the log short. Now and then; thread: any."""
+        """Take the reserve again where there is room, keep the log short, and come back to a disk that had failed. Now
+        and then; thread: any.
+        """
         with self._lock:
-            if self._db is not None and not self._is_volatile:
-                self._shorten_log(WAL_MAX_BYTES)
-                if self._reserve.make() and self._is_short:
-                    self._bound_file(PAGES_MAX)
+            if self._db is None or (self._is_volatile and not self._returned()):
+                return
+            self._shorten_log(WAL_MAX_BYTES)
+            if self._reserve.make() and self._is_short:
+                self._bound_file(PAGES_MAX)
 
     def next_connection(self) -> int:
         """One more than the last number, on disk before it is returned. Thread: any."""
@@ -120,10 +130,9 @@ class AgentDb:
         with self._lock:
             try:
                 if self._db is not None and not self._is_volatile:
-                    with self._known:
-                        memory_rows.copy(self._db, self._known)
+                    self._know(self._db)
                     return memory_rows.memory(self._db)
-                return memory_rows.read_only(self._path) if self._path.is_file() else Memory()
+                return self._read_only(memory_rows.memory, Memory())
             except (sqlite3.Error, ValueError, TypeError, RecursionError, OSError) as error:
                 log.error("%s: executed commands and human counts cannot be read: %s", self._path, error)
                 return Memory()
@@ -176,7 +185,9 @@ class AgentDb:
                     break
         self._failures += 1
         if self._failures >= FAILURES_MAX and not self._is_volatile:
-            log.error("%s: given up until the next start; going on from memory", self._path)
+            log.error("%s: given up; going on from memory", self._path)
+            self._looks_left = min(1 << self._given_up, LOOKS_LEFT_MAX)
+            self._given_up += 1
             self._go_on_from_memory()
         return None
 
@@ -266,6 +277,53 @@ class AgentDb:
         except sqlite3.Error as error:
             log.error("what is in the log of %s cannot be brought into it: %s", self._path, error)
         return self._is_sound
+
+    def _returned(self) -> bool:
+        """Try to go on in the file: whether it is done. What stands in its log is brought into it first: see
+        ``_reopened``.
+        """
+        if self._looks_left:
+            self._looks_left -= 1
+            return False
+        db = None
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            db = self._opened_somehow()
+            if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise sqlite3.OperationalError("another program is reading it")
+            with db:
+                memory_rows.bring_back(self._db, db, self._connection, self._is_whole)
+        except (OSError, sqlite3.Error) as error:
+            log.debug("%s cannot be written yet: %s", self._path, error)
+            if db is not None:
+                db.close()
+            return False
+        log.warning("%s can be written again: going on in it", self._path)
+        self._db.close()
+        self._db, self._is_volatile, self._is_short = db, False, False
+        self.on_new_file()
+        self.on_return()
+        return True
+
+    def _opened_somehow(self) -> Any:
+        """Where a disk is full, the reserve has room for what SQLite needs beside the file."""
+        for gives_back in (self._reserve.halve, self._reserve.release):
+            try:
+                return self._opened()
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                    raise  # each attempt waits, and a press may wait for us
+                with suppress(OSError):
+                    gives_back()
+        return self._opened()
+
+    def _know(self, db: Any) -> None:
+        with self._known:
+            memory_rows.copy(db, self._known)
+        self._is_whole = True
+
+    def _read_only(self, job: Callable[[Any], T], otherwise: T) -> T:
+        return memory_rows.read_only(self._path, job, otherwise) if self._path.is_file() else otherwise
 
     def _opened(self) -> Any:
         try:

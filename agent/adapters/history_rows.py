@@ -44,6 +44,7 @@ PREV_BYTES = len('"prev":,') + 19
 # Written by us, as the model writes it, and by nobody else.
 HISTORICAL = '"historical":false'
 ITS_EPOCH = re.compile(r'"epoch":"[^"]*"')  # the first one in a payload: what may hold any text comes after it
+ITS_PLACE = re.compile(r'"epoch":"[^"]*","seq":\d+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,25 @@ def append(db: Any, rows: Iterable[HistoryRow]) -> int:
     numbered = [row.model_copy(update={"epoch": its_epoch, "seq": seq}) for seq, row in enumerate(rows, before + 1)]
     db.executemany(INSERT, [(row.seq, TOPICS[type(row)], row.at.timestamp(), _text(row)) for row in numbered])
     return before + len(numbered)
+
+
+def go_on(source: Any, target: Any) -> None:
+    """The rows of another database that the centre has not, as the newest ones of this one. Their text is not read: of
+    months without a disk there may be thousands, while a press waits.
+    """
+    its_epoch, before = epoch(target), newest(target)
+    # A commit that failed may be on the disk all the same, and be tried again.
+    mark = f"row.came.{epoch(source)}"
+    came = target.execute("SELECT coalesce(max(value), 0) FROM fact WHERE name = ?", (mark,)).fetchone()[0]
+    after = max(acknowledged(source), came)
+    found = source.execute(f"SELECT {COLUMNS} FROM row WHERE seq > ? ORDER BY seq", (after,))  # noqa: S608
+    rows = [
+        (seq, topic, at_s, ITS_PLACE.sub(f'"epoch":"{its_epoch}","seq":{seq}', payload, count=1))
+        for seq, (_, topic, at_s, payload) in enumerate(found, before + 1)
+    ]
+    target.executemany(INSERT, rows)
+    target.execute("DELETE FROM fact WHERE name LIKE 'row.came.%'")
+    target.execute("INSERT INTO fact (name, value) VALUES (?, ?)", (mark, newest(source)))
 
 
 def _text(row: HistoryRow) -> str:

@@ -4,13 +4,16 @@ caller has opened; the rows of the history are ``history_rows.py``'s.
 
 import json
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.adapters import history_rows
 from agent.core.commands import Keep, KeepResult
 from agent.core.events import Memory, Recount, Settled
+
+T = TypeVar("T")
 
 RECOUNTS_MAX = 1000  # one a day for years
 BUSY_S = 1.0
@@ -29,22 +32,26 @@ COPIED = {
 }
 
 
-def read_only(path: Path) -> Memory:
-    """What a file tells that cannot be written: on a card that has worn out the room must still know how it stood.
+def read_only(path: Path, job: Callable[[Any], T], otherwise: T) -> T:
+    """What a file tells that cannot be written: on a card that is full or has worn out the room must still know how it
+    stood.
 
-    ``immutable`` because a log beside the file cannot be opened either where nothing can be written; what was in that
-    log only is lost then. Source: sqlite.org, "URI filenames" and "Read-only WAL-mode databases".
+    Where the index of its log cannot be made on the card (full), it can in memory, by who has the file for himself.
+    ``immutable`` because on a read-only card the log cannot be opened either; what was in that log only is lost then.
+    Source: sqlite.org, "URI filenames", "Read-only WAL-mode databases", "Use of WAL without shared memory".
     """
     address = path.absolute().as_uri()
-    for how in ("mode=ro", "mode=ro&immutable=1"):
+    for how in ("mode=ro", "mode=rw", "mode=ro&immutable=1"):
         db = sqlite3.connect(f"{address}?{how}", timeout=BUSY_S, uri=True)
         try:
-            return memory(db)
+            if how == "mode=rw":
+                db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            return job(db)
         except sqlite3.OperationalError:
             continue
         finally:
             db.close()
-    return Memory()
+    return otherwise
 
 
 def memory(db: Any) -> Memory:
@@ -81,6 +88,38 @@ def copy(source: Any, target: Any) -> None:
             target.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({places})", row)  # noqa: S608
 
 
+def bring_back(source: Any, target: Any, connection: int, is_whole: bool) -> None:
+    """What was kept in memory meanwhile goes on in the file: facts, commands, human counts, and the rows that the
+    centre has not.
+
+    Args:
+        source: The memory.
+        target: The file, in whose numbers the rows go on.
+        connection: The newest one's number; the file's may be older.
+        is_whole: The memory began with the commands and human counts of the file: what it has no more is to go.
+    """
+    for table, columns in COPIED.items():
+        named = columns.removeprefix("number, ")  # the numbers are the file's, and only for the order
+        if is_whole:
+            target.execute(f"DELETE FROM {table}")  # noqa: S608 # the two above
+        for row in source.execute(f"SELECT {named} FROM {table} ORDER BY number").fetchall():  # noqa: S608
+            places = ", ".join("?" * len(row))
+            target.execute(f"INSERT OR REPLACE INTO {table} ({named}) VALUES ({places})", row)  # noqa: S608
+    facts = source.execute("SELECT name, value FROM fact WHERE name LIKE ?", (f"{FACT}%",)).fetchall()
+    target.executemany("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", facts)
+    target.execute(
+        "INSERT INTO fact (name, value) VALUES ('connection', ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+        (connection,),
+    )
+    history_rows.go_on(source, target)
+
+
+def connection(db: Any) -> int:
+    """The newest connection's number; 0: there was none."""
+    return int(db.execute("SELECT coalesce(max(value), 0) FROM fact WHERE name = 'connection'").fetchone()[0])
+
+
 def increment(db: Any, least: int) -> int:
     """The next connection's number, at least ``least``."""
     db.execute(
@@ -88,7 +127,7 @@ def increment(db: Any, least: int) -> int:
         "ON CONFLICT (name) DO UPDATE SET value = max(value + 1, excluded.value)",
         (least,),
     )
-    return int(db.execute("SELECT value FROM fact WHERE name = 'connection'").fetchone()[0])
+    return connection(db)
 
 
 def keep(db: Any, order: Keep) -> int:

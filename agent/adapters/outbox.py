@@ -202,6 +202,8 @@ class Outbox:
     def _run(self) -> None:
         write_s = time.monotonic() + WRITE_DOWN_EVERY_S
         while not self._stop.wait(LOOK_EVERY_S):
+            if self._db.is_volatile:  # what the centre has need not go on in a file
+                self._guarded(self._write_down)
             self._guarded(self._db.tend)
             self._guarded(self._look_again)
             if time.monotonic() >= write_s:

@@ -5,10 +5,12 @@ keep what the centre had for another ``keep_days``.
 """
 
 import shutil
+import signal
 import socket
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -126,7 +128,7 @@ def restore(file: str, centre: str, only: str, yes: bool, keep_in: str) -> int:
     from agent.console.backup_restore import Restoring
 
     place = Path(centre)
-    with Restoring(Path(file), place, only) as restoring:
+    with _ends_are_ctrl_c(), Restoring(Path(file), place, only) as restoring:
         for line in restoring.told():
             complain(line)
         if not yes:
@@ -153,6 +155,17 @@ def restore(file: str, centre: str, only: str, yes: bool, keep_in: str) -> int:
     complain("đã khôi phục; điểm cầu được thêm hoặc thu hồi sau bản sao lưu: làm lại / put back; sites that were added "
              "or revoked since that backup: do so again (diemcau site list)")  # fmt: skip
     return 0
+
+
+@contextmanager
+def _ends_are_ctrl_c() -> Iterator[None]:
+    """Who is told to end (a shutdown, a terminal that is gone) first leaves things in order, as with Ctrl-C."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _keep(centre: Path, folder: Path) -> None:

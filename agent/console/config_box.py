@@ -36,6 +36,7 @@ from agent.core.config_document import Document, effective, parse_document
 from agent.core.config_messages import CONFIRM_MOST_S, CONFIRM_WITHIN_S
 from agent.core.config_state import Record
 from agent.core.contract import ConfigDesired, ConfigReported, compact
+from agent.core.events import Memory
 
 STATE, ROOM = "/var/lib/diemcau", "/etc/diemcau/room.toml"
 PATHS_SHOWN = 3
@@ -216,7 +217,7 @@ def _log(path: Path) -> tuple[Record, ...]:
     if not os.access(path, os.R_OK):
         raise DoorError(f"{path} is not for this user: run it again with sudo", "chạy lại bằng sudo")
     try:
-        return memory.config_of(memory_rows.read_only(path).facts).log
+        return memory.config_of(memory_rows.read_only(path, memory_rows.memory, Memory()).facts).log
     except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
         raise DoorError(f"{path} cannot be read: {error}", "không đọc được") from error
 

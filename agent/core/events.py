@@ -331,7 +331,7 @@ class ResultKept:
 @dataclass(frozen=True, slots=True)
 class Kept:
     """The newest ``Keep`` is written, or could not be. ``survives``: on a disk, and no power cut takes it;
-    ``lost_others``: what was written before is there no more.
+    ``lost_others``: what was written before is there no more. Without a ``Keep``: another file is used from now on.
     """
 
     is_on_disk: bool

@@ -71,9 +71,11 @@ def keep(
 def answered(
     keeper: Keeper, is_on_disk: bool, now_s: float, survives: bool = True, lost_others: bool = False
 ) -> Keeper:
-    """The disk has answered the order that was under way. A file that began anew has none of the older facts."""
+    """The disk has answered the order that was under way. Another file has none of the older facts, or older ones: all
+    are written again, also those that are nothing now.
+    """
     if lost_others:
-        keeper = replace(keeper, facts={})
+        keeper = replace(keeper, facts=dict.fromkeys(keeper.facts, ""))
     order = keeper.order
     if order is None:
         return keeper

@@ -16,7 +16,7 @@ CURRENT = "/opt/diemcau/current"
 UNITS = "/etc/systemd/system"
 COMMAND = "/usr/local/bin/diemcau"
 OF_ROLE = {
-    "box": ("diemcau-agent.service", "diemcau-eye.socket", "diemcau-eye.service"),
+    "box": ("diemcau-agent.service", "diemcau-clock.service", "diemcau-eye.socket", "diemcau-eye.service"),
     "centre": (
         "diemcau-recorder.service",
         "diemcau-board.service",

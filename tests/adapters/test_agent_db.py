@@ -260,7 +260,7 @@ def test_without_a_disk_nothing_survives_and_rows_are_on_their_way_all_the_same(
     db.close()
 
 
-def test_a_disk_that_fails_again_and_again_is_given_up_until_the_next_start(tmp_path: Path) -> None:
+def test_a_disk_that_fails_again_and_again_is_given_up(tmp_path: Path) -> None:
     db = opened(tmp_path / "agent.db")
     renewed: list[bool] = []
     db.on_new_file = lambda: renewed.append(True)

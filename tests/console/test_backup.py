@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -288,11 +289,15 @@ def test_a_backup_sweeps_what_a_killed_restore_has_left(filed: Desk, tmp_path: P
         ("put_back", ["stop diemcau-recorder diemcau-board"]),
     ],
 )
-def test_a_ctrl_c_leaves_the_centre_at_work_or_says_why_not(
-    filed: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, orders: list[str]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_ctrl_c_or_an_end_leaves_the_centre_at_work_or_says_why_not(
+    filed: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, orders: list[str], number: int
 ) -> None:
+    before = signal.getsignal(number)
+
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), number)
+        time.sleep(5)  # where it is heard
 
     archive = filed.made()
     _with_systemctl(tmp_path, monkeypatch)
@@ -302,6 +307,7 @@ def test_a_ctrl_c_leaves_the_centre_at_work_or_says_why_not(
     assert code != 0
     assert (tmp_path / "orders").read_text().splitlines() == orders
     assert ("nothing is started again" in said) == (where == "put_back")
+    assert signal.getsignal(number) == before
 
 
 def _with_systemctl(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from agent.core import keeping
 from agent.core.config import parse_room
 from agent.core.contract import HistoryEvent
-from agent.core.events import EyeReady, LinkRefused, LinkUp, Memory, Probed, UsbChanged
+from agent.core.events import EyeReady, Kept, LinkRefused, LinkUp, Memory, Probed, UsbChanged
 from agent.core.keeping import AGAIN_S, HELD_MAX, Keeper
 from tests.core.rig import CAMERA, LONGEST_OFF_S, Rig, frame, room_config
 
@@ -48,6 +48,27 @@ def test_a_disk_that_fails_is_tried_again_later_with_all_of_it() -> None:
     _, (order,) = keeping.keep(keeper, {"power": "2"}, (), NOW_S + AGAIN_S)
     assert order.facts == {"power": "2"}  # type: ignore[attr-defined]
     assert [each.uptime_s for each in order.rows] == [1, 2]  # type: ignore[attr-defined]
+
+
+def test_another_file_gets_all_that_is_known_also_what_is_nothing_now() -> None:
+    keeper = Keeper({"power": "1", "conference": "null"}, survives=False)
+    keeper = keeping.answered(keeper, is_on_disk=True, now_s=NOW_S, lost_others=True)  # the disk is back
+    keeper, (order,) = keeping.keep(keeper, {"power": "1", "conference": "null"}, (), NOW_S)
+    assert order.facts == {"power": "1", "conference": "null"}  # type: ignore[attr-defined]
+    keeper = keeping.answered(keeper, is_on_disk=True, now_s=NOW_S)
+    assert not keeper.forgets
+    assert keeping.keep(keeper, {"power": "1", "conference": "null"}, (), NOW_S)[1] == []
+
+
+def test_a_room_whose_disk_is_back_writes_all_of_it_at_once_and_warns_no_more() -> None:
+    rig = Rig(room_config(power=PLAIN))
+    rig.start()
+    rig.do(Kept(is_on_disk=True, survives=False, lost_others=True))
+    known = dict(rig.facts)
+    rig.facts.clear()
+    rig.do(Kept(is_on_disk=True, lost_others=True))
+    assert rig.facts == known != {}
+    assert not rig.room.keeper.forgets
 
 
 def test_what_is_held_is_bounded_and_the_newest_stay() -> None:

@@ -22,9 +22,10 @@ from agent.adapters import agent_db, history_rows
 from agent.adapters.agent_db import AgentDb
 from agent.adapters.files import RESERVE_BYTES
 from agent.adapters.outbox import Outbox
-from agent.core.commands import Keep
+from agent.core.commands import Keep, KeepResult
 from agent.core.config import ReportingSection
 from agent.core.contract import HistoryAck, encode
+from agent.core.events import Settled
 from tests.adapters.test_history_rows import AT, event, gap_event, window
 from tests.faults.power_cut_vfs import Disk
 
@@ -159,6 +160,84 @@ def test_without_room_for_another_file_the_agent_is_up_and_rows_are_on_their_way
         site.close()
 
 
+def crammed(folder: Path) -> Path:
+    """Fill the file system of a folder to the last byte; gives what is to be deleted."""
+    somebodys = folder / "somebody's"
+    with somebodys.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1024))
+    return somebodys
+
+
+def killed(site: Site) -> None:
+    """As after a power cut: the log is there, its index is not."""
+    site.out.close()
+    path = site.db._path
+    parts = {part: part.read_bytes() for part in (path, path.with_name("agent.db-wal"))}
+    site.db.close()
+    for part, raw in parts.items():
+        part.write_bytes(raw)
+
+
+def test_a_start_on_a_full_disk_has_room_for_its_file_from_the_reserve(card: Path) -> None:
+    site = Site(AgentDb(card / "agent.db"))
+    assert site.keep(1)
+    killed(site)
+    crammed(card)
+    again = Site(AgentDb(card / "agent.db"))
+    try:
+        assert not again.db.is_volatile
+        assert again.db.memory().facts == {"power": "[1]"}
+        assert again.keep(2)
+        assert details(again.sent(), "power.changed") == [{"n": 1}, {"n": 2}]
+    finally:
+        again.close()
+
+
+def test_a_start_on_a_disk_without_any_room_knows_what_was_kept_and_goes_on_there_once_there_is_some(
+    card: Path,
+) -> None:
+    site = Site(AgentDb(card / "agent.db"))
+    assert site.keep(1)
+    assert site.db.keep_result(settled("earlier"))
+    assert site.db.next_connection() == 1
+    epoch = site.db.read(history_rows.standing, None)
+    killed(site)
+    (card / "agent.reserve").unlink()
+    somebodys = crammed(card)
+    again = Site(AgentDb(card / "agent.db"))
+    returns: list[bool] = []
+    again.db.on_return = lambda: returns.append(True)
+    try:
+        assert again.db.is_volatile
+        assert again.db.memory().facts == {"power": "[1]"}  # which only the log has
+        assert [each.id for each in again.db.memory().settled] == ["earlier"]
+        assert again.keep(2)
+        assert again.db.next_connection() == 2  # a centre takes a lower one for an earlier life
+        again.db.keep_result(settled("meanwhile"))
+        again.db.tend()
+        assert (again.db.is_volatile, returns) == (True, [])
+        somebodys.unlink()
+        again.db.tend()
+        assert (again.db.is_volatile, returns) == (False, [True])
+        assert again.db.memory().facts == {"power": "[2]"}
+        assert again.keep(3)
+        assert details(again.sent(), "power.changed") == [{"n": 1}, {"n": 2}, {"n": 3}]
+        assert epoch is not None
+        assert again.db.read(history_rows.standing, ("", 0, 0))[0] == epoch[0]
+    finally:
+        again.close()
+    last = AgentDb(card / "agent.db")
+    last.start()
+    assert [each.id for each in last.memory().settled] == ["earlier", "meanwhile"]
+    assert last.next_connection() == 3
+    last.close()
+
+
+def settled(id_: str) -> KeepResult:
+    return KeepResult(Settled(id_, AT, "done"))
+
+
 # Not to be written (26), and not to be relied on (30)
 
 
@@ -187,6 +266,49 @@ def test_a_disk_that_has_become_read_only_costs_the_memory_not_the_rows(disk: Di
     assert details(again.sent(), "power.changed") == [{"n": 1}]
     site.out.close()
     again.close()
+
+
+def test_once_it_can_be_written_again_what_came_meanwhile_goes_on_there(disk: Disk, tmp_path: Path) -> None:
+    site = Site(AgentDb(tmp_path / "agent.db", disk.connect))
+    assert site.keep(1)
+    numbers = [site.db.next_connection()]
+    disk.write_fails = True
+    while not site.keep(2):
+        pass
+    numbers.append(site.db.next_connection())
+    assert site.keep(3)
+    assert site.keep(4)
+    assert [each["n"] for each in details(site.sent(), "power.changed")] == [2, 3, 4]
+    site.ack(3)  # the note of the failure has a number too
+    site.out._write_down()
+    site.db.tend()
+    assert site.db.is_volatile
+    disk.write_fails = False
+    site.db.tend()
+    assert not site.db.is_volatile
+    disk.lose(random.Random(1))
+    again = Site(AgentDb(tmp_path / "agent.db", disk.connect))
+    assert again.db.memory().facts == {"power": "[4]"}
+    assert details(again.sent(), "power.changed") == [{"n": 1}, {"n": 4}]
+    assert again.db.next_connection() > max(numbers)
+    site.out.close()
+    again.close()
+
+
+def test_a_disk_that_fails_over_and_over_is_left_alone_longer_each_time(disk: Disk, tmp_path: Path) -> None:
+    site = Site(AgentDb(tmp_path / "agent.db", disk.connect))
+    looks = []
+    for _ in range(4):
+        disk.write_fails = True
+        while not site.keep(1):
+            pass
+        disk.write_fails = False
+        looks.append(0)
+        while site.db.is_volatile:
+            site.db.tend()
+            looks[-1] += 1
+    assert looks == [2, 3, 5, 9]
+    site.close()
 
 
 def test_for_a_moment_it_costs_nothing(disk: Disk, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from agent.core.config import PowerSection
 
 FOLDER = Path(__file__).resolve().parents[2] / "systemd"
-AGENT, EYE = FOLDER / "diemcau-agent.service", FOLDER / "diemcau-eye.service"
+AGENT, EYE, CLOCK = (FOLDER / f"diemcau-{name}.service" for name in ("agent", "eye", "clock"))
 CENTRES = (FOLDER / "diemcau-recorder.service", FOLDER / "diemcau-board.service")
 UNITS = sorted(path for path in FOLDER.iterdir() if path.suffix in (".service", ".socket"))
 # The program is not installed where tests run; and the key came with systemd 254.
@@ -41,7 +41,7 @@ def test_a_misspelt_line_would_be_found(tmp_path: Path) -> None:
     assert "'WatchDogSec'" in analyze("verify", str(unit)).stderr.replace("‘", "'")
 
 
-LIMITS = {EYE: 10, **dict.fromkeys((AGENT, *CENTRES), 15)}  # in tenths
+LIMITS = {EYE: 10, **dict.fromkeys((AGENT, CLOCK, *CENTRES), 15)}  # in tenths
 
 
 @pytest.mark.parametrize("unit", LIMITS, ids=lambda unit: unit.name)

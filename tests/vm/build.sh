@@ -124,6 +124,12 @@ configure() {
   chroot "$ROOT" systemctl mask ldconfig.service modprobe@drm.service modprobe@fuse.service modprobe@efi_pstore.service
   chroot "$ROOT" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service \
     fstrim.timer getty@tty1.service serial-getty@ttyS0.service dev-hugepages.mount dev-mqueue.mount
+  # Run at every boot and every daemon-reload, each for most of an emulated second, and none has anything to do here.
+  local generator
+  mkdir -p "$ROOT/etc/systemd/system-generators"
+  for generator in debug gpt-auto hibernate-resume rc-local ssh sysv tpm2; do
+    ln -s /dev/null "$ROOT/etc/systemd/system-generators/systemd-$generator-generator"
+  done
 }
 
 make_disks() {

@@ -33,7 +33,8 @@ def up(lines: int = HEADER) -> None:
     for pin in UP:
         if pin < lines:
             (sysfs() / f"sim_gpio{pin}/pull").write_text("pull-up")
-    subprocess.run(["udevadm", "settle"], check=True)
+    # Only for this one: udev has much else to do in a boot.
+    subprocess.run(["udevadm", "wait", "--timeout=100", f"/dev/{sysfs().name}"], check=True)
     start_trace()
 
 
