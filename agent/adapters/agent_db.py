@@ -31,6 +31,7 @@ DAMAGED_KEPT = 2  # files of up to 64 MB, for who wants to look
 # default; one that has to change more writes a higher number, and an older release then leaves the file alone.
 SCHEMA = 0
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+CROWDED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)  # what a full disk may look like
 
 
 class AgentDb:
@@ -311,8 +312,8 @@ class AgentDb:
             try:
                 return self._opened()
             except sqlite3.Error as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-                    raise  # each attempt waits, and a press may wait for us
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in CROWDED:
+                    raise
                 with suppress(OSError):
                     gives_back()
         return self._opened()

@@ -76,6 +76,9 @@ def test_a_file_that_is_a_later_releases_is_left_alone(tmp_path: Path) -> None:
     assert db.is_volatile
     assert db.memory().facts == {"power": '"on"'}, "the room still knows how it stood"
     assert db.keep(Keep((event(),), {"power": '"off"'})), "and rows go on from memory"
+    reserve = path.with_name("agent.reserve").stat().st_size
+    db.tend()
+    assert (db.is_volatile, path.with_name("agent.reserve").stat().st_size) == (True, reserve)
     db.close()
     assert sorted(each.name for each in tmp_path.glob("*damaged*")) == []
     later = sqlite3.connect(path)

@@ -21,8 +21,7 @@ from tests.vm.image import Image
 BOOTS_WITHIN_S = 300.0
 PROCESSORS, MEMORY_MB = 2, 768
 # OpenCV uses AVX where it is there, and emulated it is five times slower than what it does without.
-# Without virtualisation, which nobody wants in there and udev would load modules for.
-PROCESSOR = "max,avx=off,avx2=off,fma=off,f16c=off,svm=off"
+PROCESSOR = "max,avx=off,avx2=off,fma=off,f16c=off"
 # What udev loads in a boot for hardware that QEMU has and no test uses.
 NOT_LOADED = "kvm_amd,kvm,powernow_k8,cfg80211,iTCO_wdt,iTCO_vendor_support,lpc_ich,i2c_i801,psmouse,pcspkr"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
