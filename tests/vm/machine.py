@@ -24,6 +24,8 @@ PROCESSORS, MEMORY_MB = 2, 768
 PROCESSOR = "max,avx=off,avx2=off,fma=off,f16c=off"
 # What udev loads in a boot for hardware that QEMU has and no test uses.
 NOT_LOADED = "kvm_amd,kvm,powernow_k8,cfg80211,iTCO_wdt,iTCO_vendor_support,lpc_ich,i2c_i801,psmouse,pcspkr"
+SECURITY_MODULES = "landlock,lockdown,yama,integrity"  # Debian's but for AppArmor, and BPF, whose start takes seconds
+COMMAND_LINE = f"console=ttyS0 quiet panic=-1 mitigations=off module_blacklist={NOT_LOADED} lsm={SECURITY_MODULES}"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 NO_SOUND = "silence"  # where QEMU's sound cards play to
 
@@ -149,7 +151,7 @@ class Machine:
             *("-machine", "q35,sata=off,smbus=off", "-accel", "tcg,thread=multi", "-cpu", PROCESSOR),
             *("-m", str(MEMORY_MB), "-smp", str(PROCESSORS), "-rtc", f"base={clock}"),
             *("-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd)),
-            *("-append", f"{root} console=ttyS0 quiet panic=-1 mitigations=off module_blacklist={NOT_LOADED}"),
+            *("-append", f"{root} {COMMAND_LINE}"),
             *("-drive", drive, "-drive", f"file={self._image.stick},if=virtio,format=raw,readonly=on"),
             *("-device", "virtio-rng-pci"),
             # restrict: nothing of this machine or beyond can be reached from in there.
