@@ -1,109 +1,32 @@
-"""From one release to another and back: real files, a systemd of our own, and cuts at each of its orders."""
+"""From one release to another and back: real files, a systemd of our own."""
 
 import errno
-import json
-import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from agent.adapters.quick_crashes import FILE as QUICK_CRASHES_FILE
-from agent.installer import back, plan, prune, switch, trial
+from agent.installer import plan, switch, trial
 from agent.installer.live_agent import AGENT, EYE_SOCKET
 from agent.installer.moving import PREVIOUS, QUICK_CRASHES, pointed
-from agent.installer.release import RELEASES
 from agent.installer.steps import InstallError, carry_out, rehearse
 from agent.installer.unit_links import CURRENT, UNITS, point, target_of
 from agent.installer.unit_links import steps as link_steps
 from agent.installer.world import World
-from tests.installer.simulated_units import WELL, Manner, PowerCut, SimulatedUnits
+from tests.installer.releases_bed import NEW, TRIAL_S, Release, blank_box, box, made, refused, running, stands, upgrade
+from tests.installer.simulated_units import WELL, Manner, SimulatedUnits
 
-SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
-TRIAL_S = 5.0
-# At each order, and at one look of the many: the second, which is before anything, the first and the last of the trial.
-CUTS = (2, 3, 4, 5, 7, 16)
 CENTRE = plan.UNITS["centre"]
-
-
-@dataclass(frozen=True)
-class Release:
-    """A release's folder."""
-
-    name: str
-
-    @property
-    def path(self) -> str:
-        return f"{RELEASES}/{self.name}"
-
-
-NEW = Release("2.0")
-
-
-def made(world: World, name: str, socket: str = "[Socket]\n") -> None:
-    """As the release's own step leaves it."""
-    for path, text in ((f"share/diemcau/systemd/{EYE_SOCKET}", socket), (".complete", json.dumps({"digest": name}))):
-        world.write(f"{RELEASES}/{name}/{path}", text.encode())
-    world.write(f"{RELEASES}/{name}/bin/diemcau", b"#!/bin/sh\n", 0o755)
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    """A box on which 0.9 ran before 1.0, and 2.0 lies ready."""
-    world = World(tmp_path)
-    for name in ("0.9", "1.0", "2.0"):
-        made(world, name)
-    point(world.path(CURRENT), "releases/1.0")
-    point(world.path(PREVIOUS), "releases/0.9")
-    return world
+    return box(tmp_path)
 
 
 @pytest.fixture
 def blank(tmp_path: Path) -> World:
-    """A box on which nothing has run yet."""
-    world = World(tmp_path)
-    made(world, "2.0")
-    return world
-
-
-def running(world: World, *units: str, **manners: Manner) -> SimulatedUnits:
-    systemd = SimulatedUnits(world, **manners)
-    systemd.boot(*(units or (AGENT,)))
-    return systemd
-
-
-def upgrade(world: World, systemd: SimulatedUnits, *units: str, during_conference: bool = False) -> list[str]:
-    """To 2.0; gives what was said."""
-    said: list[str] = []
-    steps = switch.steps(world, NEW, units or (AGENT,), TRIAL_S, True, during_conference, systemd)
-    carry_out(steps, said.append)
-    return said
-
-
-def stands(world: World) -> tuple[str | None, str | None, str | None]:
-    """Where ``current`` and ``previous`` point, and what is on trial."""
-    return pointed(world, CURRENT), pointed(world, PREVIOUS), trial.name(world)
-
-
-def refused(world: World, systemd: SimulatedUnits, *units: str) -> str:
-    """An upgrade that is taken back all the way; gives why."""
-    with pytest.raises(InstallError) as caught:
-        upgrade(world, systemd, *units)
-    assert stands(world) == ("1.0", "0.9", None)
-    assert systemd.releases == {"1.0"}
-    assert f"stop {AGENT}" not in systemd.done, "a stop lets go of the relays' lines"
-    return str(caught.value)
-
-
-def boot_after_a_cut(world: World, systemd: SimulatedUnits) -> str:
-    """What ``diemcau-trial.service`` does, by its script, and then the agent comes up."""
-    said = ""
-    if world.path(trial.FILE).exists():
-        script = [str(SYSTEMD / "go-back.sh"), str(world.path("/opt/diemcau"))]
-        said = subprocess.run(["sh", *script], capture_output=True, text=True, check=True).stdout
-    systemd.boot(AGENT)
-    return said
+    return blank_box(tmp_path)
 
 
 # Passing
@@ -358,162 +281,3 @@ def test_no_restart_in_a_conference(world: World) -> None:
 def test_an_agent_that_has_ended_is_in_no_conference(world: World) -> None:
     systemd = running(world, EYE_SOCKET)
     assert systemd.look(AGENT).status == {}, "systemd shows the last line of what has ended"
-
-
-# Cuts
-
-
-def cut(world: World, at: int) -> SimulatedUnits:
-    """An upgrade during which the power goes: nobody takes anything back."""
-    systemd = running(world)
-    systemd.cut_at = at
-    try:
-        for step in switch.steps(world, NEW, (AGENT,), TRIAL_S, True, False, systemd):
-            if not step.is_done():
-                step.do()
-    except PowerCut:
-        return systemd
-    raise AssertionError("it went through")
-
-
-@pytest.mark.parametrize("at", CUTS)
-def test_a_power_cut_in_a_trial_is_a_boot_with_the_release_before(world: World, at: int) -> None:
-    systemd = cut(world, at)
-    said = boot_after_a_cut(world, systemd)
-    assert (stands(world)[0], stands(world)[2]) == ("1.0", None)
-    assert systemd.releases == {"1.0"}
-    if said:
-        assert said.endswith("was on trial: 1.0 runs again\n")
-    told = upgrade(world, systemd)
-    assert any("went back to the release before" in sentence for sentence in told) == bool(said)
-    assert not any("went back" in sentence for sentence in upgrade(world, systemd)), "told once"
-    assert stands(world) == ("2.0", "1.0", None)
-
-
-@pytest.mark.parametrize("at", CUTS)
-def test_an_installer_that_was_killed_is_finished_by_the_next_one(world: World, at: int) -> None:
-    systemd = cut(world, at)
-    systemd.cut_at = 0
-    was_on_trial = trial.name(world)
-    said = upgrade(world, systemd)
-    assert any("an upgrade was cut off" in sentence for sentence in said) == (was_on_trial is not None)
-    assert stands(world) == ("2.0", "1.0", None)
-    assert systemd.releases == {"2.0"}
-
-
-@pytest.mark.parametrize(
-    ("young", "bad"),
-    [("link=down", "link=down"), ("headcount=unknown:starting", "headcount=unknown:no_opencv")],
-)
-def test_an_agent_that_has_just_come_back_is_compared_with_when_it_is_itself(
-    world: World, young: str, bad: str
-) -> None:
-    systemd = cut(world, 6)
-    systemd.cut_at = 0
-    systemd.manners["1.0"] = Manner(lines={0: f"{WELL} {young}", 20: WELL})
-    systemd.manners["2.0"] = Manner(lines={0: f"{WELL} {bad}"})
-    with pytest.raises(InstallError, match="was not kept"):
-        upgrade(world, systemd)
-    assert stands(world)[0] == "1.0"
-
-
-def test_an_agent_that_does_not_become_itself_is_not_waited_for_for_ever(world: World) -> None:
-    systemd = cut(world, 6)
-    systemd.cut_at = 0
-    systemd.manners["1.0"] = systemd.manners["2.0"] = Manner(lines={0: f"{WELL} link=down"})
-    upgrade(world, systemd)
-    assert stands(world) == ("2.0", "1.0", None)
-
-
-def test_the_cuts_above_reach_from_the_first_call_to_the_last(world: World) -> None:
-    systemd = running(world)
-    upgrade(world, systemd)
-    assert systemd.calls == CUTS[-1]
-
-
-def test_ctrl_c_in_a_trial_takes_it_back(world: World) -> None:
-    systemd = running(world)
-
-    def interrupt() -> None:
-        systemd.on_wait = lambda: None
-        raise KeyboardInterrupt
-
-    systemd.on_wait = interrupt
-    with pytest.raises(KeyboardInterrupt):
-        upgrade(world, systemd)
-    assert stands(world) == ("1.0", "0.9", None)
-    assert systemd.releases == {"1.0"}
-
-
-def test_a_boot_without_the_release_before_keeps_the_one_that_is_there(world: World) -> None:
-    systemd = cut(world, 6)
-    world.path(f"{RELEASES}/1.0/bin/diemcau").unlink()
-    assert "it stays" in boot_after_a_cut(world, systemd)
-    assert (stands(world)[0], stands(world)[2]) == ("2.0", None)
-
-
-def test_a_boot_goes_back_on_a_full_disk_too(world: World) -> None:
-    systemd = cut(world, 6)
-    world.path(trial.WENT_BACK).symlink_to("/dev/full")
-    assert "1.0 runs again" in boot_after_a_cut(world, systemd)
-    assert (stands(world)[0], stands(world)[2]) == ("1.0", None)
-
-
-def test_the_script_that_is_installed_is_the_one_that_the_unit_runs(world: World) -> None:
-    upgrade(world, running(world))
-    unit = world.path(f"{UNITS}/{switch.TRIAL_UNIT}").read_text()
-    assert f"ExecStart=/bin/sh {switch.GO_BACK}\n" in unit
-    assert f"ConditionPathExists={trial.FILE}\n" in unit
-    assert world.path(switch.GO_BACK).read_bytes() == (SYSTEMD / "go-back.sh").read_bytes()
-
-
-# Back, and old releases
-
-
-def go(world: World, systemd: SimulatedUnits) -> Callable[[], None]:
-    return lambda: carry_out(back.steps(world, (AGENT,), TRIAL_S, True, False, systemd), lambda _: None) and None
-
-
-def test_back_and_back_again(world: World) -> None:
-    systemd = running(world)
-    go(world, systemd)()
-    assert stands(world) == ("0.9", "1.0", None)
-    assert systemd.releases == {"0.9"}
-    go(world, systemd)()
-    assert stands(world) == ("1.0", "0.9", None)
-
-
-def test_back_to_one_that_does_not_hold_is_taken_back(world: World) -> None:
-    systemd = running(world, v0_9=Manner(lives_s=1))
-    with pytest.raises(InstallError, match=r"0\.9 was not kept"):
-        go(world, systemd)()
-    assert stands(world) == ("1.0", "0.9", None)
-
-
-def test_back_from_a_trial_that_was_cut_off_is_to_the_release_before_it(world: World) -> None:
-    systemd = cut(world, 6)
-    systemd.cut_at = 0
-    go(world, systemd)()
-    assert stands(world) == ("1.0", "0.9", None)
-    assert systemd.releases == {"1.0"}
-
-
-@pytest.mark.parametrize("lacking", [PREVIOUS, f"{RELEASES}/0.9/.complete"])
-def test_without_a_release_before_there_is_no_way_back(world: World, lacking: str) -> None:
-    world.path(lacking).unlink()
-    with pytest.raises(InstallError, match="no release before"):
-        go(world, running(world))()
-
-
-def test_old_releases_go_but_for_the_one_before(world: World) -> None:
-    world.write(f"{RELEASES}/1.9.part/bin/python", b"half of one")
-    upgrade(world, running(world))
-    carry_out(prune.steps(world), lambda _: None)
-    assert sorted(path.name for path in world.path(RELEASES).iterdir()) == ["1.0", "2.0"]
-    assert carry_out(prune.steps(world), lambda _: None) == 0
-
-
-def test_one_that_a_trial_goes_back_to_stays(world: World) -> None:
-    cut(world, 6)
-    carry_out(prune.steps(world), lambda _: None)
-    assert world.path(f"{RELEASES}/1.0").is_dir()
