@@ -16,13 +16,12 @@ from pathlib import Path
 from agent.adapters.files import DISK
 from agent.installer import locks, source
 from agent.installer.steps import InstallError, Step
-from agent.installer.wheels import PYTHON, Pip, gently, locked
+from agent.installer.wheels import PYTHON, Pip, locked
 from agent.installer.world import World, shown
 
 HOME = "/opt/diemcau"
 RELEASES = f"{HOME}/releases"
 COMPLETE = ".complete"
-PROCESSORS, NOT_COMPILED = "0", r"/tests?/"  # 0: all that there are
 # Who names a release that must stay: the one that runs, the one before it, the one that a trial goes back to.
 POINTERS = (f"{HOME}/current", f"{HOME}/previous", f"{HOME}/trial")
 
@@ -109,7 +108,6 @@ class _Make:
             yours,
             shown(self._pip.unpacking()),
             *(shown(self._pip.argv("install", *arguments)) for arguments in self._installs()),
-            shown(self._compiling(PROCESSORS)),
             shown(["cp", "-r", *(self._checkout / name for name in source.SHARED), self._path / "share/diemcau"]),
             f"write {self._release.path}/{COMPLETE}",
         ]
@@ -122,7 +120,6 @@ class _Make:
             source.copy(self._checkout, self._copy, *source.PACKAGES, *source.FILES)
             for arguments in self._installs():
                 self._pip.run("install", *arguments, PYTHONPATH=str(self._tools))
-            self._compile()
             source.share(self._checkout, self._path)
             shutil.rmtree(self._work)
             os.sync()
@@ -154,23 +151,10 @@ class _Make:
 
     def _installs(self) -> list[list[str | Path]]:
         return [
-            ["--no-compile", *locked(locks.of_build(self._checkout)), "--target", self._tools],
-            ["--no-compile", *locked(locks.of_roles(self._checkout, self._roles))],
-            ["--no-compile", "--no-build-isolation", self._copy],
+            [*locked(locks.of_build(self._checkout)), "--no-compile", "--target", self._tools],
+            [*locked(locks.of_roles(self._checkout, self._roles))],
+            ["--no-build-isolation", self._copy],
         ]
-
-    def _compiling(self, processors: str) -> list[str | Path]:
-        words = ["-m", "compileall", "-q", "-j", processors, "-x", NOT_COMPILED]
-        return [*gently(self._path / "bin/python"), *words, self._path / "lib"]
-
-    def _compile(self) -> None:
-        """Else each start would, for its user may not keep it. pip does it too, with one processor, and the packages'
-        own tests with it.
-        """
-        for processors in (PROCESSORS, "1"):  # where there is no /dev/shm, one by one
-            with suppress(InstallError):  # the log has it; what cannot be compiled is for another Python, as a rule
-                self._world.run(self._compiling(processors))
-                return
 
     def _clear(self) -> None:
         """Leftovers of runs that were cut off go: a card is small."""

@@ -80,9 +80,12 @@ class Pip:
         return [PYTHON, "-I", "-m", "zipfile", "-e", wheel, self._unpacked]
 
     def argv(self, command: str, *more: str | Path) -> list[str | Path]:
-        """What is run."""
+        """What is run: gently, since an upgrade works beside a room in use, and no longer than the installer: one that
+        was killed has lost its lock, and the next one works in the same folder.
+        """
         places: list[str | Path] = ["--no-index", "--find-links", self._wheels] if self._wheels else []
-        return [*gently(self._python), self._unpacked / "pip", command, "--no-deps", *places, *more]
+        begin: list[str | Path] = ["nice", "setpriv", "--pdeathsig", "KILL", self._python, "-I", self._unpacked / "pip"]
+        return [*begin, command, "--no-deps", *places, *more]
 
     def run(self, command: str, *more: str | Path, **environment: str) -> None:
         """Run it. Raises InstallError, in a sentence that says what to do."""
@@ -95,13 +98,6 @@ class Pip:
             self._world.run(argv, PATIENCE_S, **{**_clean(), **QUIET, "TMPDIR": str(self._temporary), **environment})
         except InstallError as error:
             raise InstallError(f"{_advice(self._wheels)}: {str(error).removeprefix(shown(argv) + ': ')}") from error
-
-
-def gently(python: Path) -> list[str | Path]:
-    """How a Python that works for long is begun: an upgrade works beside a room in use; and no longer than the
-    installer: one that was killed has lost its lock, and the next one works in the same folder.
-    """
-    return ["nice", "setpriv", "--pdeathsig", "KILL", python, "-I"]
 
 
 def locked(lock: Path) -> list[str | Path]:
