@@ -9,7 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent.adapters import history_rows, memory_rows
+from agent.adapters import memory_rows
+from agent.adapters.agent_file import (
+    DAMAGED,
+    WAL_MAX_BYTES,
+    is_damage,
+    is_for_want_of_room,
+    move_aside,
+    open_database,
+)
+from agent.adapters.agent_file import connect as default_connect
 from agent.adapters.files import Reserve
 from agent.adapters.memory_rows import BUSY_S
 from agent.core.commands import Keep, KeepResult
@@ -23,15 +32,7 @@ Connect = Callable[[Path], Any]
 LOOKS_LEFT_MAX = 64  # half an hour
 FAILURES_MAX = 3  # in a row; each is half a minute after the one before
 ATTEMPTS = 5  # at one transaction: on a full disk there are some things that can be done about it
-WAL_MAX_BYTES = 1024 * 1024
-CHECKPOINT_PAGES = 128  # on a full disk the reserve has to hold what a checkpoint adds to the file
 PAGES_MAX = 1 << 30
-DAMAGED_KEPT = 2  # files of up to 64 MB, for who wants to look
-# An upgrade that is taken back leaves the file to an older release. So a later one only adds tables, and columns with a
-# default; one that has to change more writes a higher number, and an older release then leaves the file alone.
-SCHEMA = 0
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-CROWDED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)  # what a full disk may look like
 
 
 class AgentDb:
@@ -48,7 +49,7 @@ class AgentDb:
 
     def __init__(self, path: Path, connect: Connect | None = None) -> None:
         self._path = path
-        self._connect = connect or _connect
+        self._connect = connect or default_connect
         self._lock = threading.Lock()
         self._db: Any = None
         self._is_volatile = False
@@ -58,9 +59,10 @@ class AgentDb:
         self._is_sound = True  # what was written earlier is on the disk
         self._is_short = False  # the disk was full, and the file may not grow
         self._given_up, self._looks_left = 0, 0  # how often, and how long the disk is left alone for it
+        self._trouble = ""  # why it cannot be used again, as it was last told
         self._is_whole = False  # ``_known`` has what the file has
         # Commands and human counts once more, for a new file: a command must not be carried out a second time.
-        self._known = _open(sqlite3.connect(":memory:", check_same_thread=False))
+        self._known = open_database(sqlite3.connect(":memory:", check_same_thread=False))
         self.began_anew: str | None = None  # why, in one word; None: the file is the one that it was
         self._reserve = Reserve(path.with_name("agent.reserve"))
         # Set by the outbox: told the newest number when rows were written, told of a new file, and asked for room.
@@ -73,14 +75,12 @@ class AgentDb:
         """Open the file, or begin a new one."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = self._opened_somehow()
+            self._db = self._opened_somehow(self._opened)
             self._reserve.make()
         except (OSError, sqlite3.Error) as error:
             log.error("%s cannot be written: %s; going on from memory", self._path, error)
-            with suppress(sqlite3.Error, OSError, ValueError):
-                self._connection = self._read_only(memory_rows.connection, 0)
-                self._read_only(self._know, None)
-            self._go_on_from_memory()
+            self._know_unwritable()
+            self._go_on_from_memory(is_start=True)
 
     @property
     def is_volatile(self) -> bool:
@@ -111,8 +111,10 @@ class AgentDb:
         """Take the reserve again where there is room, keep the log short, and come back to a disk that had failed. Now
         and then; thread: any.
         """
+        if self._is_due():
+            self._return()
         with self._lock:
-            if self._db is None or (self._is_volatile and not self._returned()):
+            if self._db is None or self._is_volatile:
                 return
             self._shorten_log(WAL_MAX_BYTES)
             if self._reserve.make() and self._is_short:
@@ -132,6 +134,7 @@ class AgentDb:
             try:
                 if self._db is not None and not self._is_volatile:
                     self._know(self._db)
+                    self._is_whole = True
                     return memory_rows.memory(self._db)
                 return self._read_only(memory_rows.memory, Memory())
             except (sqlite3.Error, ValueError, TypeError, RecursionError, OSError) as error:
@@ -187,8 +190,6 @@ class AgentDb:
         self._failures += 1
         if self._failures >= FAILURES_MAX and not self._is_volatile:
             log.error("%s: given up; going on from memory", self._path)
-            self._looks_left = min(1 << self._given_up, LOOKS_LEFT_MAX)
-            self._given_up += 1
             self._go_on_from_memory()
         return None
 
@@ -200,7 +201,7 @@ class AgentDb:
         if family in DAMAGED and not self._is_volatile:
             self._db.close()
             try:
-                _move_aside(self._path)  # it opens, and what is in it cannot be believed
+                move_aside(self._path)  # it opens, and what is in it cannot be believed
             except OSError as moving:  # a card that gives back nonsense has often become read-only too
                 log.error("%s cannot be moved aside: %s; going on from memory", self._path, moving)
                 self._go_on_from_memory()
@@ -279,68 +280,96 @@ class AgentDb:
             log.error("what is in the log of %s cannot be brought into it: %s", self._path, error)
         return self._is_sound
 
-    def _returned(self) -> bool:
-        """Try to go on in the file: whether it is done. What stands in its log is brought into it first: see
-        ``_reopened``.
-        """
-        if self._looks_left:
+    def _is_due(self) -> bool:
+        """Whether a disk that was left is looked at now."""
+        with self._lock:
+            if self._db is None or not self._is_volatile:
+                return False
             self._looks_left -= 1
-            return False
+            return self._looks_left < 0
+
+    def _return(self) -> None:
+        """Go on in the file, if it can be written. It is opened without the lock: no room waits for a card that hangs.
+        What stands in its log is brought into it first: see ``_reopened``.
+        """
         db = None
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = self._opened_somehow()
+            db = self._opened_somehow(lambda: open_database(self._connect(self._path)))
             if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 raise sqlite3.OperationalError("another program is reading it")
-            with db:
-                memory_rows.bring_back(self._db, db, self._connection, self._is_whole)
+            with self._lock:
+                self._go_on_in(db)
         except (OSError, sqlite3.Error) as error:
-            log.debug("%s cannot be written yet: %s", self._path, error)
             if db is not None:
                 db.close()
-            return False
+            self._cannot_return(error)
+
+    def _go_on_in(self, db: Any) -> None:
+        if self._db is None:
+            raise sqlite3.OperationalError("the agent ends")
+        with db:
+            newest = max(self._connection, memory_rows.connection(self._db))
+            memory_rows.bring_back(self._db, db, newest, self._is_whole)
         log.warning("%s can be written again: going on in it", self._path)
         self._db.close()
-        self._db, self._is_volatile, self._is_short = db, False, False
+        self._db, self._is_volatile, self._is_short, self._trouble = db, False, False, ""
         self.on_new_file()
         self.on_return()
-        return True
 
-    def _opened_somehow(self) -> Any:
+    def _cannot_return(self, error: Exception) -> None:
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            log.warning("%s cannot be used yet: %s", self._path, error)
+        if is_damage(error):
+            with suppress(OSError):  # as a rule because the card is read-only: again at the next look
+                move_aside(self._path)
+                self.began_anew = "disk_damaged"
+
+    def _opened_somehow(self, opens: Callable[[], Any]) -> Any:
         """Where a disk is full, the reserve has room for what SQLite needs beside the file."""
         for gives_back in (self._reserve.halve, self._reserve.release):
             try:
-                return self._opened()
+                return opens()
             except sqlite3.Error as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in CROWDED:
+                if not is_for_want_of_room(error, self._path):
                     raise
                 with suppress(OSError):
                     gives_back()
-        return self._opened()
+        return opens()
 
     def _know(self, db: Any) -> None:
         with self._known:
             memory_rows.copy(db, self._known)
-        self._is_whole = True
 
-    def _read_only(self, job: Callable[[Any], T], otherwise: T) -> T:
-        return memory_rows.read_only(self._path, job, otherwise) if self._path.is_file() else otherwise
+    def _know_unwritable(self) -> None:
+        """As much as can be read of a file that cannot be written."""
+        with suppress(sqlite3.Error, OSError, ValueError):
+            self._connection = self._read_only(memory_rows.connection, 0)
+            self._read_only(self._know, None)
+            self._is_whole = self._read_only(memory_rows.connection, -1, has_log=True) >= 0
+
+    def _read_only(self, job: Callable[[Any], T], otherwise: T, has_log: bool = False) -> T:
+        return memory_rows.read_only(self._path, job, otherwise, has_log) if self._path.is_file() else otherwise
 
     def _opened(self) -> Any:
         try:
-            return _open(self._connect(self._path))
+            return open_database(self._connect(self._path))
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGED:
+            if not is_damage(error):
                 raise  # locked, read-only, full: the file itself is fine
             log.error("%s is damaged (%s): moved aside, a new one begins", self._path, error)
-            _move_aside(self._path)
-            db = _open(self._connect(self._path))
+            move_aside(self._path)
+            db = open_database(self._connect(self._path))
             self._begun_anew("disk_damaged", db)
             return db
 
-    def _go_on_from_memory(self) -> None:
+    def _go_on_from_memory(self, is_start: bool = False) -> None:
+        if not is_start:
+            self._looks_left = min(1 << self._given_up, LOOKS_LEFT_MAX)
+            self._given_up += 1
         self._is_volatile, self._is_sound, self._failures = True, True, 0
-        self._db = _open(sqlite3.connect(":memory:", check_same_thread=False))
+        self._db = open_database(sqlite3.connect(":memory:", check_same_thread=False))
         self._begun_anew("disk_failed", self._db)
 
     def _begun_anew(self, why: str, db: Any) -> None:
@@ -351,45 +380,3 @@ class AgentDb:
         except sqlite3.Error as error:
             log.error("executed commands cannot be written into the new file: %s", error)
         self.on_new_file()
-
-
-def _move_aside(path: Path) -> None:
-    """Keep the damaged file and its companions to look at; never over an earlier one, of which the oldest go."""
-    earlier: dict[int, list[Path]] = {}
-    for part in path.parent.glob(f"{path.name}.damaged-*"):
-        digits = part.name.removeprefix(f"{path.name}.damaged-").partition("-")[0]
-        if digits.isdecimal():
-            earlier.setdefault(int(digits), []).append(part)
-    new = 1 + max(earlier, default=0)
-    for companion in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + companion)
-        if part.exists():
-            part.replace(path.with_name(f"{path.name}.damaged-{new}{companion}"))
-    for number in sorted(earlier)[: -(DAMAGED_KEPT - 1)]:
-        for part in earlier[number]:
-            with suppress(OSError):
-                part.unlink()
-
-
-def _connect(path: Path) -> Any:
-    db = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
-    db.text_factory = lambda raw: raw.decode(errors="replace")  # a damaged letter must not keep back all rows after it
-    return db
-
-
-def _open(db: Any) -> Any:
-    try:
-        (schema,) = db.execute("PRAGMA user_version").fetchone()
-        if schema > SCHEMA:
-            raise sqlite3.OperationalError(f"a later release wrote it (schema {schema}, this one knows {SCHEMA})")
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")  # NORMAL lost committed rows in simulated power cuts
-        db.execute(f"PRAGMA journal_size_limit={WAL_MAX_BYTES}")
-        db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-        with db:
-            for table in (*memory_rows.TABLES, *history_rows.TABLES):
-                db.execute(table)
-    except Exception:
-        db.close()
-        raise
-    return db

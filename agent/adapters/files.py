@@ -28,6 +28,12 @@ def missing(*paths: str) -> str:
     return ", ".join(path for path in paths if path and not is_there(Path(path)))
 
 
+def free_bytes(folder: Path) -> int:
+    """What an ordinary user may still write there. Raises OSError."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
 class Disk:
     """What files are made of, one method for each step after which the power may go: a test has a disk of its own.
 
@@ -119,8 +125,7 @@ class Reserve:
     def make(self) -> bool:
         """Take the room, or what there is of it; returns whether it is all. Without it nothing is worse than before."""
         try:
-            folder = os.statvfs(self._path.parent)
-            room = folder.f_bavail * folder.f_frsize - SPARE_BYTES
+            room = free_bytes(self._path.parent) - SPARE_BYTES
             with self._path.open("ab") as file:
                 there = file.tell()
                 size = min(RESERVE_BYTES, there + room)

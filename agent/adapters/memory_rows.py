@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 RECOUNTS_MAX = 1000  # one a day for years
 BUSY_S = 1.0
+READ_ONLY = ("mode=ro", "mode=rw", "mode=ro&immutable=1")
 FACT = "fact."  # before the names of the core's facts, which must not meet those of this file
 # A release may run on what a later one wrote (``agent_db.py``): tables, and columns with a default, may be added.
 TABLES = (
@@ -32,16 +33,23 @@ COPIED = {
 }
 
 
-def read_only(path: Path, job: Callable[[Any], T], otherwise: T) -> T:
+def read_only(path: Path, job: Callable[[Any], T], otherwise: T, has_log: bool = False) -> T:
     """What a file tells that cannot be written: on a card that is full or has worn out the room must still know how it
     stood.
 
-    Where the index of its log cannot be made on the card (full), it can in memory, by who has the file for himself.
-    ``immutable`` because on a read-only card the log cannot be opened either; what was in that log only is lost then.
+    Where the index of its log cannot be made on the card (full), it can in memory, by who has the file for himself; at
+    its end SQLite then tries to bring the log into the file. ``immutable`` because on a read-only card the log cannot
+    be opened either; what is in that log only is not seen then.
     Source: sqlite.org, "URI filenames", "Read-only WAL-mode databases", "Use of WAL without shared memory".
+
+    Args:
+        path: The file.
+        job: What reads.
+        otherwise: Where nothing can be read.
+        has_log: Rather nothing than what the file says without its log.
     """
     address = path.absolute().as_uri()
-    for how in ("mode=ro", "mode=rw", "mode=ro&immutable=1"):
+    for how in READ_ONLY[: 2 if has_log else 3]:
         db = sqlite3.connect(f"{address}?{how}", timeout=BUSY_S, uri=True)
         try:
             if how == "mode=rw":

@@ -128,7 +128,7 @@ def restore(file: str, centre: str, only: str, yes: bool, keep_in: str) -> int:
     from agent.console.backup_restore import Restoring
 
     place = Path(centre)
-    with _ends_are_ctrl_c(), Restoring(Path(file), place, only) as restoring:
+    with _in_order_at_an_end(), Restoring(Path(file), place, only) as restoring:
         for line in restoring.told():
             complain(line)
         if not yes:
@@ -149,23 +149,36 @@ def restore(file: str, centre: str, only: str, yes: bool, keep_in: str) -> int:
                 "once that is mended, run this again"
             )
             raise
-    if centre == CENTRE:
-        services.renew_broker()
-        services.start(stopped)
+        try:
+            if centre == CENTRE:
+                services.renew_broker()
+        finally:
+            services.start(stopped)
     complain("đã khôi phục; điểm cầu được thêm hoặc thu hồi sau bản sao lưu: làm lại / put back; sites that were added "
              "or revoked since that backup: do so again (diemcau site list)")  # fmt: skip
     return 0
 
 
 @contextmanager
-def _ends_are_ctrl_c() -> Iterator[None]:
-    """Who is told to end (a shutdown, a terminal that is gone) first leaves things in order, as with Ctrl-C."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+def _in_order_at_an_end() -> Iterator[None]:
+    """Who is told to end (a shutdown, a terminal that is gone) first leaves things in order, as with Ctrl-C. Of two
+    such signals the second one must not end that; and what was to be passed over (``nohup``) still is.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+
+    def end(*_: object) -> None:
+        for number in heard:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
     try:
+        for number in heard:
+            signal.signal(number, end)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in heard:
+            signal.signal(number, before[number])
 
 
 def _keep(centre: Path, folder: Path) -> None:

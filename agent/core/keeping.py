@@ -22,7 +22,8 @@ PLAN = {memory.CONFERENCE, memory.SCHEDULED}
 @dataclass(frozen=True, slots=True)
 class Keeper:
     """``facts`` are those that are on disk; ``held`` are rows of the history that are not yet; ``order`` is under way.
-    ``dropped`` is how many rows went unwritten since the history was last told of such.
+    ``dropped`` is how many rows went unwritten since the history was last told of such. ``absent`` is what a fact is on
+    disk that is not among ``facts``: nothing, or (empty) nobody knows.
 
     ``again_s`` is when a disk that failed is tried again, ``plan_s`` when the plan may be written again, ``deadline_s``
     when there will be something to write (monotonic). ``survives``: what was written last is on a disk.
@@ -36,6 +37,7 @@ class Keeper:
     deadline_s: float | None = None
     survives: bool = True
     dropped: int = 0
+    absent: str = memory.NOTHING
 
     @property
     def forgets(self) -> bool:
@@ -56,7 +58,7 @@ def keep(
     """
     held = (*keeper.held, *rows)
     keeper = replace(keeper, held=held[-HELD_MAX:], dropped=keeper.dropped + max(0, len(held) - HELD_MAX))
-    new = {name: text for name, text in facts.items() if text != keeper.facts.get(name, memory.NOTHING)}
+    new = {name: text for name, text in facts.items() if text != keeper.facts.get(name, keeper.absent)}
     is_early = now_s < keeper.plan_s and not keeper.held and set(new) <= PLAN
     is_failing = keeper.again_s is not None and now_s < keeper.again_s
     if keeper.order is not None or not (new or keeper.held):
@@ -75,7 +77,7 @@ def answered(
     are written again, also those that are nothing now.
     """
     if lost_others:
-        keeper = replace(keeper, facts=dict.fromkeys(keeper.facts, ""))
+        keeper = replace(keeper, facts={}, absent="")
     order = keeper.order
     if order is None:
         return keeper

@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.adapters import history_rows, memory_rows
-from agent.adapters.agent_db import SCHEMA, AgentDb
+from agent.adapters.agent_db import AgentDb
+from agent.adapters.agent_file import SCHEMA
 from agent.core.commands import Keep, KeepResult
 from agent.core.events import Settled
 from tests.adapters.test_history_rows import event
 
 DONE = Settled("c1", datetime(2012, 11, 20, 7, 30, tzinfo=UTC), "done", None, None)
 # As the first release that an upgrade can go back to made them. A later one may add tables and, by ALTER TABLE, columns
-# with a default. Whoever has to change one of these raises agent_db.SCHEMA, and this text.
+# with a default. Whoever has to change one of these raises agent_file.SCHEMA, and this text.
 FACT = "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID"
 EXECUTED = (
     "CREATE TABLE IF NOT EXISTS executed (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, "

@@ -12,6 +12,7 @@ import pytest
 from agent.adapters import history_rows
 from agent.adapters.agent_db import AgentDb
 from agent.adapters.history_rows import EVENT, HEADCOUNT, Gap
+from agent.core.commands import Keep
 from agent.core.contract import MAX_PAYLOAD_BYTES, HistoryEvent, HistoryHeadcount, decode
 
 AT = datetime(2012, 11, 20, 7, 30, tzinfo=UTC)
@@ -226,3 +227,23 @@ def test_a_new_epoch_costs_the_same_whatever_the_backlog(db: Any) -> None:
     history_rows.new_epoch(db, 0)
     assert db.total_changes - before <= 3
     assert '"historical":false' in history_rows.following(db, 0, 1)[0].payload
+
+
+def test_rows_that_go_on_in_another_file_have_its_numbers_and_come_once(tmp_path: Path) -> None:
+    source, target = (AgentDb(tmp_path / name) for name in ("memory.db", "agent.db"))
+    for db, count in ((source, 4), (target, 2)):
+        db.start()
+        db.keep(Keep(tuple(event({"n": number}) for number in range(count))))
+    source.write(lambda db: history_rows.acknowledge(db, 1, None))
+    for number in (4, 5):  # what a commit brought that was told to have failed is not brought again
+        for _ in range(2):
+            target.write(lambda db: source.read(lambda other: history_rows.go_on(other, db), None))
+        source.keep(Keep((event({"n": number}),)))
+    found = target.read(lambda db: history_rows.following(db, 0, 100), [])
+    its_epoch = target.read(history_rows.epoch, "")
+    read = [decode(HistoryEvent, row.payload.encode()) for row in found]
+    assert [row.detail["n"] for row in read] == [0, 1, 1, 2, 3, 4]
+    assert [(row.epoch, row.seq) for row in read] == [(its_epoch, seq) for seq in range(1, 7)]
+    assert all(map(history_rows.is_whole, found))
+    source.close()
+    target.close()

@@ -51,7 +51,7 @@ def test_a_disk_that_fails_is_tried_again_later_with_all_of_it() -> None:
 
 
 def test_another_file_gets_all_that_is_known_also_what_is_nothing_now() -> None:
-    keeper = Keeper({"power": "1", "conference": "null"}, survives=False)
+    keeper = Keeper({"power": "1"}, survives=False)  # the file has more, which could not be read
     keeper = keeping.answered(keeper, is_on_disk=True, now_s=NOW_S, lost_others=True)  # the disk is back
     keeper, (order,) = keeping.keep(keeper, {"power": "1", "conference": "null"}, (), NOW_S)
     assert order.facts == {"power": "1", "conference": "null"}  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from agent.adapters import agent_db, history_rows
 from agent.adapters.agent_db import AgentDb
+from agent.adapters.agent_file import connect
 from agent.adapters.files import RESERVE_BYTES
 from agent.adapters.outbox import Outbox
 from agent.core.commands import Keep, KeepResult
@@ -199,6 +200,7 @@ def test_a_start_on_a_disk_without_any_room_knows_what_was_kept_and_goes_on_ther
 ) -> None:
     site = Site(AgentDb(card / "agent.db"))
     assert site.keep(1)
+    assert site.db.keep_result(settled("long ago"))
     assert site.db.keep_result(settled("earlier"))
     assert site.db.next_connection() == 1
     epoch = site.db.read(history_rows.standing, None)
@@ -211,10 +213,10 @@ def test_a_start_on_a_disk_without_any_room_knows_what_was_kept_and_goes_on_ther
     try:
         assert again.db.is_volatile
         assert again.db.memory().facts == {"power": "[1]"}  # which only the log has
-        assert [each.id for each in again.db.memory().settled] == ["earlier"]
+        assert [each.id for each in again.db.memory().settled] == ["long ago", "earlier"]
         assert again.keep(2)
         assert again.db.next_connection() == 2  # a centre takes a lower one for an earlier life
-        again.db.keep_result(settled("meanwhile"))
+        again.db.keep_result(settled("meanwhile", forget=("long ago",)))
         again.db.tend()
         assert (again.db.is_volatile, returns) == (True, [])
         somebodys.unlink()
@@ -234,8 +236,8 @@ def test_a_start_on_a_disk_without_any_room_knows_what_was_kept_and_goes_on_ther
     last.close()
 
 
-def settled(id_: str) -> KeepResult:
-    return KeepResult(Settled(id_, AT, "done"))
+def settled(id_: str, forget: tuple[str, ...] = ()) -> KeepResult:
+    return KeepResult(Settled(id_, AT, "done"), forget=forget)
 
 
 # Not to be written (26), and not to be relied on (30)
@@ -286,12 +288,106 @@ def test_once_it_can_be_written_again_what_came_meanwhile_goes_on_there(disk: Di
     disk.write_fails = False
     site.db.tend()
     assert not site.db.is_volatile
+    assert details(site.sent(), "power.changed") == [{"n": 1}, {"n": 4}]  # the outbox goes by this file now
     disk.lose(random.Random(1))
     again = Site(AgentDb(tmp_path / "agent.db", disk.connect))
     assert again.db.memory().facts == {"power": "[4]"}
     assert details(again.sent(), "power.changed") == [{"n": 1}, {"n": 4}]
     assert again.db.next_connection() > max(numbers)
     site.out.close()
+    again.close()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_failing_disk_has_of_it_when_it_is_back_is_there_after_a_power_cut(
+    disk: Disk, tmp_path: Path, seed: int
+) -> None:
+    site = Site(AgentDb(tmp_path / "agent.db", disk.connect))
+    assert site.keep(1)
+    disk.sync_fails = True
+    number = 2
+    while not site.db.is_volatile:
+        number += 1
+        site.keep(number)
+    assert site.keep(number + 1)
+    disk.sync_fails = False
+    while site.db.is_volatile:
+        site.db.tend()
+    assert site.keep(number + 2)
+    disk.lose(random.Random(seed))
+    again = Site(AgentDb(tmp_path / "agent.db", disk.connect))
+    assert again.db.memory().facts == {"power": f"[{number + 2}]"}
+    found = [each["n"] for each in details(again.sent(), "power.changed")]
+    assert found[0] == 1
+    assert found[-2:] == [number + 1, number + 2]
+    assert again.db.began_anew is None
+    site.out.close()
+    again.close()
+
+
+class Refusing:
+    """Opens no database as long as it is told so; then the real one."""
+
+    def __init__(self) -> None:
+        self.is_refusing = True
+
+    def connect(self, path: Path) -> Any:
+        if self.is_refusing:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+            raise error
+        return connect(path)
+
+
+def test_a_file_that_is_damaged_meanwhile_is_moved_aside(tmp_path: Path) -> None:
+    path, disk = tmp_path / "agent.db", Refusing()
+    first = AgentDb(path)
+    first.start()
+    for _ in range(20):
+        assert first.keep(Keep(tuple(event({"n": 0}) for _ in range(20))))
+    first.close()
+    site = Site(AgentDb(path, disk.connect))
+    assert site.keep(1)
+    raw = bytearray(path.read_bytes())
+    raw[4096 : len(raw) // 2] = b"\xa5" * (len(raw) // 2 - 4096)  # its head is whole
+    path.write_bytes(raw)
+    disk.is_refusing = False
+    for _ in range(2):
+        site.db.tend()
+    assert (site.db.is_volatile, site.db.began_anew) == (False, "disk_damaged")
+    assert (tmp_path / "agent.db.damaged-1").exists()
+    assert details(site.sent(), "power.changed") == [{"n": 1}]
+    site.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make a file system read-only")
+def test_what_a_read_only_card_did_not_tell_is_still_there_once_it_can_be_written(card: Path) -> None:
+    site = Site(AgentDb(card / "agent.db"))
+    assert site.db.keep_result(settled("in the file"))
+    site.db.write(lambda db: None)
+    site.db._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert site.db.keep_result(settled("in the log"))
+    killed(site)
+    subprocess.run(["mount", "-o", "remount,ro", card], check=True)
+    again = Site(AgentDb(card / "agent.db"))
+    try:
+        assert again.db.is_volatile
+        again.db.keep_result(settled("meanwhile"))
+        subprocess.run(["mount", "-o", "remount,rw", card], check=True)
+        again.db.tend()
+        assert not again.db.is_volatile
+        kept = again.db.read(lambda db: db.execute("SELECT id FROM executed ORDER BY number").fetchall(), [])
+        assert {id_ for (id_,) in kept} == {"in the file", "in the log", "meanwhile"}
+    finally:
+        again.close()
+
+
+def test_the_reserve_is_not_spent_on_a_disk_that_is_not_full(tmp_path: Path) -> None:
+    Site(AgentDb(tmp_path / "agent.db")).close()
+    again = Site(AgentDb(tmp_path / "agent.db", Refusing().connect))
+    again.db.tend()
+    assert again.db.is_volatile
+    assert (tmp_path / "agent.reserve").stat().st_size == RESERVE_BYTES
     again.close()
 
 
