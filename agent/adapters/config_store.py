@@ -96,6 +96,8 @@ def read_document(path: Path) -> str:
         raise ConfigError(
             str(path), (Problem("", "this file is not there: create it, or name another one"),)
         ) from error
+    except PermissionError as error:
+        raise ConfigError(str(path), (Problem("", "not for this user: run it again with sudo"),)) from error
     except IsADirectoryError as error:
         raise ConfigError(str(path), (Problem("", "this is a folder: name a file"),)) from error
     except UnicodeDecodeError as error:

@@ -22,6 +22,7 @@ from agent.installer.steps import InstallError, Say
 from agent.installer.world import LOG, World
 
 SOURCE = Path(__file__).resolve().parents[2]  # the checkout
+DRY = "Chưa thay đổi gì, tệp chỉ được đọc khi cài thật / nothing was changed; files are read when it is done in earnest"
 LOG_MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -67,6 +68,8 @@ def _do(world: World, options: Options, say: Say) -> None:
         centre_plan.install(world, SOURCE, options, say)
     else:
         plan.install(world, SOURCE, options, say)
+    if options.is_dry_run:
+        say(DRY)
 
 
 def _prepare(world: World, options: Options, say: Say) -> None:
@@ -76,7 +79,10 @@ def _prepare(world: World, options: Options, say: Say) -> None:
     roles = frozenset({"box", "centre"} if options.is_for_centre else {"box"})
     pythons = [options.python] if options.python else prepare.PYTHONS
     processors = [options.arch] if options.arch else prepare.PROCESSORS
-    prepare.prepare(world, options.folder, roles, say, pythons, processors)
+    if options.is_dry_run:
+        prepare.rehearse(options.folder, roles, say, pythons, processors)
+    else:
+        prepare.prepare(world, options.folder, roles, say, pythons, processors)
 
 
 @contextmanager

@@ -49,6 +49,15 @@ def prepare(
     say(_summary(folder, network, Networks(world).best_published()))
 
 
+def rehearse(folder: Path, roles: frozenset[str], say: Say, pythons: Sequence[str], processors: Sequence[str]) -> None:
+    """A dry run: say what would be fetched, and change nothing."""
+    for python in pythons:
+        for processor in processors:
+            say(f"# gói Python / Python packages: Python {python}, {processor}")
+            for lock in (locks.of_build(CHECKOUT), locks.of_roles(CHECKOUT, roles)):
+                say(f"+ {shown(['pip', 'download', '--requirement', lock, '--dest', folder])}")
+
+
 def _machine(python: str, processor: str) -> list[str]:
     tags = [*(f"manylinux_2_{minor}_{processor}" for minor in GLIBC), f"manylinux2014_{processor}"]
     return ["--implementation=cp", f"--python-version={python}", *(f"--platform={tag}" for tag in tags)]

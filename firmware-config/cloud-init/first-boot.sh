@@ -68,12 +68,15 @@ set_up() {
     exit 1
   fi
   finish
+  # What the firmware reads, the pins' levels and the watchdog, counts from the next boot, and nothing runs here yet.
+  systemctl --no-block reboot || true
 }
 
 finish() {
   # Whoever borrows the card must not find it there: on this partition every computer reads it, and no rights protect it.
   rm -rf "$FOLDER/identity"
-  tell "XONG / DONE" "Khoá của hộp đã xoá khỏi phân vùng này / the box's key is gone from this partition."
+  tell "XONG / DONE" "Khoá của hộp đã xoá khỏi phân vùng này; hộp tự khởi động lại một lần /" \
+    "the box's key is gone from this partition; the box restarts once by itself."
   systemctl disable "$SERVICE" || true
   rm -f "$UNIT"
 }

@@ -101,6 +101,17 @@ def test_a_dry_run_changes_nothing_and_names_every_kind_of_step(world: World) ->
     assert {"groupadd", "useradd", "install", "nice", "write", "ln"} <= set(commands)
 
 
+def test_a_dry_run_of_a_prepared_folder_fetches_nothing(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "stick"
+    done = run(world, "--prepare", str(folder), "--python", "3.13", "--arch", "x86_64", "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = done.stdout.splitlines()
+    assert said[0] == "# gói Python / Python packages: Python 3.13, x86_64"
+    assert all(line.startswith("+ pip download") and line.endswith(str(folder)) for line in said[1:-1])
+    assert len(said) == 4
+    assert not folder.exists()
+
+
 @needs_root
 @pytest.mark.skipif(not PYTHON.exists(), reason="needs Debian's python3")
 def test_a_dry_run_needs_no_root() -> None:
