@@ -293,6 +293,8 @@ def test_a_backup_sweeps_what_a_killed_restore_has_left(filed: Desk, tmp_path: P
 def test_a_ctrl_c_or_an_end_leaves_the_centre_at_work_or_says_why_not(
     filed: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, orders: list[str], number: int
 ) -> None:
+    # Who runs these tests may have them pass over some (nohup, a shell's background).
+    inherited = signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     before = signal.getsignal(number)
 
     def interrupted(*_: object) -> None:
@@ -303,11 +305,14 @@ def test_a_ctrl_c_or_an_end_leaves_the_centre_at_work_or_says_why_not(
     _with_systemctl(tmp_path, monkeypatch)
     monkeypatch.setattr(backup, "CENTRE", str(filed.centre))
     monkeypatch.setattr(backup if where == "_keep" else Restoring, where, interrupted)
-    code, _, said = filed.restore(str(archive))
+    try:
+        code, _, said = filed.restore(str(archive))
+    finally:
+        after = signal.signal(number, inherited)
     assert code != 0
     assert (tmp_path / "orders").read_text().splitlines() == orders
     assert ("nothing is started again" in said) == (where == "put_back")
-    assert signal.getsignal(number) == before
+    assert after == before
 
 
 def _with_systemctl(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
