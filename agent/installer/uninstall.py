@@ -17,7 +17,7 @@ from agent.installer.release import HOME
 from agent.installer.steps import InstallError, Say
 from agent.installer.world import World, shown
 
-SHARE = "/usr/share/diemcau"
+SHARE, RUN = "/usr/share/diemcau", "/run/diemcau"  # RuntimeDirectoryPreserve= keeps the latter until a reboot
 OURS = ("releases", "current", "previous", "trial", "went-back", "go-back")
 AUTHORITY = f"{accounts.CONFIGURATION}/ca"
 ROLES = frozenset(unit_links.OF_ROLE)
@@ -98,13 +98,15 @@ def removals(world: World, is_purged: bool) -> Iterator[Removal]:
     yield from _services(world)
     texts = [path for path, _ in boot_text.TEXTS.values()]
     broker = centre.leftovers(world)
-    ours = [*_links(world), *texts, *_tmp(world), *broker, SHARE]
+    ours = [*_links(world), *texts, *_tmp(world), *broker, SHARE, RUN]
     is_anything_there = any(world.path(path).exists() or world.path(path).is_symlink() for path in ours)
     yield from _files(world, ours)
     yield from _put_back(world)
     yield from _config_txt(world)
     if world.is_booted and is_anything_there:
         yield from (_command(world, argv) for argv in (*AFTERWARDS, *(centre.RELOAD if broker else ())))
+        forget = ["systemctl", "reset-failed", "diemcau-*"]  # one that has failed is listed until then
+        yield Removal(shown(forget), lambda: world.says(forget))
     yield from _files(world, _releases(world))
     if is_purged:
         yield from _files(world, [accounts.CONFIGURATION, accounts.HOME])

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ear
+from agent.adapters.delivery import PROBE_S
+from tests.conftest import Ear, wait_for
 from tests.vm.box import AGENT, GIVEN_IDENTITY, GIVEN_ROOM, STICK, Box
 from tests.vm.centre import Centre
 from tests.vm.conftest import NETWORK, Installed, note
@@ -89,6 +90,8 @@ def test_in_1970_itself_button_and_history_work(box: Box, tmp_path: Path) -> Non
     """A clock that somebody sets to nonsense while the agent runs, and a start in that year."""
     ear, centre = Ear(box.broker_url()), Centre(tmp_path)
     centre.begin(box)
+    # Nobody has listened until now, so one row a minute asks whether somebody does.
+    wait_for(centre.rows, "the agent has found the centre", 2 * PROBE_S)
     now = box.run("date +%s").strip()
     in_1970 = "date -s @5000"  # no kernel lets the time since its own start be more
     for how in (in_1970, f"{in_1970} && systemctl restart {AGENT}"):
