@@ -28,11 +28,11 @@ class Counts:
     presses: int
     turns: int
     plugs: int
-    bad_releases: int
+    all_upgrades: bool
 
 
-SHORT = Counts(restarts=2, hangs=1, stops=2, power_cuts=3, presses=50, turns=6, plugs=2, bad_releases=1)
-FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=100, presses=1000, turns=100, plugs=20, bad_releases=3)
+SHORT = Counts(restarts=2, hangs=1, stops=1, power_cuts=3, presses=50, turns=6, plugs=2, all_upgrades=False)
+FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=100, presses=1000, turns=100, plugs=20, all_upgrades=True)
 NETWORK = "yunet_n_640_640.onnx"
 
 
