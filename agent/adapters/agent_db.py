@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from agent.adapters import memory_rows
 from agent.adapters.agent_file import (
-    DAMAGED,
     WAL_MAX_BYTES,
+    family,
     is_damage,
     is_for_want_of_room,
     move_aside,
@@ -103,7 +103,7 @@ class AgentDb:
                     return otherwise if self._db is None else job(self._db)
                 except sqlite3.Error as error:
                     log.error("%s cannot be read: %s", self._path, error)
-                    if attempt == 2 or not self._can_help(getattr(error, "sqlite_errorcode", 0), iter(())):
+                    if attempt == 2 or not self._can_help(error, iter(())):
                         break
             return otherwise
 
@@ -185,7 +185,7 @@ class AgentDb:
                 return None
             except sqlite3.Error as error:
                 log.error("%s cannot be written: %s", self._path, error)
-                if attempt == ATTEMPTS or not self._can_help(getattr(error, "sqlite_errorcode", 0), makes_room):
+                if attempt == ATTEMPTS or not self._can_help(error, makes_room):
                     break
         self._failures += 1
         if self._failures >= FAILURES_MAX and not self._is_volatile:
@@ -193,12 +193,11 @@ class AgentDb:
             self._go_on_from_memory()
         return None
 
-    def _can_help(self, code: int, makes_room: Iterator[Callable[[], bool]]) -> bool:
-        """Make it likelier that the next attempt works. The lowest byte of a code is its family."""
-        family = code & 0xFF
-        if family == sqlite3.SQLITE_FULL:
+    def _can_help(self, error: Exception, makes_room: Iterator[Callable[[], bool]]) -> bool:
+        """Make it likelier that the next attempt works."""
+        if family(error) == sqlite3.SQLITE_FULL:
             return any(makes() for makes in makes_room)
-        if family in DAMAGED and not self._is_volatile:
+        if is_damage(error) and not self._is_volatile:
             self._db.close()
             try:
                 move_aside(self._path)  # it opens, and what is in it cannot be believed
@@ -209,7 +208,7 @@ class AgentDb:
             is_there = self._reopened()
             self._begun_anew("disk_damaged", self._db)
             return is_there
-        return family == sqlite3.SQLITE_IOERR and self._reopened()
+        return family(error) == sqlite3.SQLITE_IOERR and self._reopened()
 
     def _shorten_log(self, most_bytes: int = 0) -> bool:
         """Bring the log into the file. Who reads, and does not end, has it grow: that is said once, and nobody waits.
@@ -295,7 +294,7 @@ class AgentDb:
         db = None
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = self._opened_somehow(lambda: open_database(self._connect(self._path)))
+            db = self._opened_somehow(self._opened_plainly)
             if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 raise sqlite3.OperationalError("another program is reading it")
             with self._lock:
@@ -352,15 +351,18 @@ class AgentDb:
     def _read_only(self, job: Callable[[Any], T], otherwise: T, has_log: bool = False) -> T:
         return memory_rows.read_only(self._path, job, otherwise, has_log) if self._path.is_file() else otherwise
 
+    def _opened_plainly(self) -> Any:
+        return open_database(self._connect(self._path))
+
     def _opened(self) -> Any:
         try:
-            return open_database(self._connect(self._path))
+            return self._opened_plainly()
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise  # locked, read-only, full: the file itself is fine
             log.error("%s is damaged (%s): moved aside, a new one begins", self._path, error)
             move_aside(self._path)
-            db = open_database(self._connect(self._path))
+            db = self._opened_plainly()
             self._begun_anew("disk_damaged", db)
             return db
 

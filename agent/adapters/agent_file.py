@@ -20,15 +20,20 @@ CROWDED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)  
 CROWDED_BYTES = 256 * 1024  # as good as full: SQLite wants 32 kB for the index of its log
 
 
+def family(error: Exception) -> int:
+    """The kind of an error, which is the lowest byte of SQLite's code; 0: it is none of SQLite's."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def is_damage(error: Exception) -> bool:
     """Whether what is in the file cannot be believed."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED
+    return family(error) in DAMAGED
 
 
 def is_for_want_of_room(error: Exception, path: Path) -> bool:
     """Whether a file cannot be opened because its disk is full, which SQLite has several words for."""
-    family = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return family == sqlite3.SQLITE_FULL or (family in CROWDED and free_bytes(path.parent) < CROWDED_BYTES)
+    kind = family(error)
+    return kind == sqlite3.SQLITE_FULL or (kind in CROWDED and free_bytes(path.parent) < CROWDED_BYTES)
 
 
 def move_aside(path: Path) -> None:

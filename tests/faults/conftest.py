@@ -1,4 +1,4 @@
-"""Centres whose broker runs from the files that ``diemcau site`` makes."""
+"""Centres whose broker runs from the files that ``diemcau site`` makes; and disks that fail."""
 
 import tempfile
 from collections.abc import Iterator
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.disk_site import mounted
+from tests.faults.power_cut_vfs import Disk
 from tests.faults.rights_bed import BY_PASSWORD, OTHER, SITE, WHO, Centre, Peer
 
 
@@ -44,3 +46,22 @@ def small(mosquitto_program: str) -> Iterator[Centre]:
         made.start()
         yield made
         made.close()
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MB."""
+    yield from mounted(tmp_path / "card", "size=3m")
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for ten files."""
+    yield from mounted(tmp_path / "crowded", "nr_inodes=11")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    made = Disk(tmp_path)
+    yield made
+    made.close()

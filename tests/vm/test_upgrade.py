@@ -27,6 +27,7 @@ BAD = {
     "has no way to the broker": "import socket; socket.create_connection = None",
     "never gets ready": "import time; time.sleep(3600)",
 }
+FIRST, *OTHERS = BAD
 PROGRAM = f"{HOME}/releases/{NEXT}/lib/python3*/site-packages/agent/__main__.py"
 
 
@@ -35,6 +36,13 @@ def checkout(box: Box, version: str) -> str:
     box.run(f"rm -rf {OTHER} && cp -r {SOURCE} {OTHER}")
     box.run(f"""sed -i 's/^version = .*/version = "{version}"/' {OTHER}/pyproject.toml""")
     return OTHER
+
+
+@pytest.fixture
+def full(counts: Counts) -> None:
+    """Minutes each, and the same without a machine is in ``tests/installer``."""
+    if not counts.all_upgrades:
+        pytest.skip("with --full only")
 
 
 @pytest.fixture
@@ -78,12 +86,6 @@ def runs(ear: Ear, version: str) -> None:
     ear.wait("/power", lambda said: (said["session"], said["state"]) == (session, "on"), f"of release {version}")
 
 
-def need_full(counts: Counts) -> None:
-    """Minutes each, and the same without a machine is in ``tests/installer``."""
-    if not counts.all_upgrades:
-        pytest.skip("with --full only")
-
-
 def previous(box: Box) -> str:
     """The release that --back would go to."""
     return box.run(f"basename $(readlink {HOME}/previous)").strip()
@@ -117,9 +119,9 @@ def refused(box: Box, folder: str, *options: str) -> str:
     return said
 
 
-def test_wheels_that_are_broken_change_nothing(room_on: Box, counts: Counts) -> None:
+@pytest.mark.usefixtures("full")
+def test_wheels_that_are_broken_change_nothing(room_on: Box) -> None:
     """A stick that was pulled too early."""
-    need_full(counts)
     room_on.run(f"rm -rf {WHEELS} && mkdir {WHEELS} && ln -s {STICK}/wheels/* {WHEELS}")
     room_on.run(f"cd {WHEELS} && for each in paho*; do head -c 40000 {STICK}/wheels/$each >x && mv x $each; done")
     pid = room_on.pid()
@@ -128,19 +130,26 @@ def test_wheels_that_are_broken_change_nothing(room_on: Box, counts: Counts) -> 
     assert room_on.pid() == pid
 
 
-@pytest.mark.parametrize("how", BAD)
-def test_a_bad_release_is_given_up(room_on: Box, following: str, ear: Ear, counts: Counts, how: str) -> None:
-    if how != next(iter(BAD)):
-        need_full(counts)
-    before = room_on.current()
+def is_given_up(box: Box, following: str, ear: Ear, how: str) -> None:
+    before = box.current()
     ear.forget()
-    with spoilt(room_on, BAD[how]), unmoved(room_on, f"upgrade to a release that {how}"):
-        refused(room_on, following, "--wheels", f"{STICK}/wheels")
+    with spoilt(box, BAD[how]), unmoved(box, f"upgrade to a release that {how}"):
+        refused(box, following, "--wheels", f"{STICK}/wheels")
         runs(ear, before)
 
 
-def test_a_power_cut_in_a_trial_goes_back_to_the_release_before(room_on: Box, following: str, counts: Counts) -> None:
-    need_full(counts)
+def test_a_bad_release_is_given_up(room_on: Box, following: str, ear: Ear) -> None:
+    is_given_up(room_on, following, ear, FIRST)
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("how", OTHERS)
+def test_so_are_other_bad_ones(room_on: Box, following: str, ear: Ear, how: str) -> None:
+    is_given_up(room_on, following, ear, how)
+
+
+@pytest.mark.usefixtures("full")
+def test_a_power_cut_in_a_trial_goes_back_to_the_release_before(room_on: Box, following: str) -> None:
     before = room_on.current()
     order = f"{following}/install.sh --wheels {STICK}/wheels --trial-s 600"
     room_on.run(f"systemd-run -q --collect --unit upgrade {order}")
