@@ -6,6 +6,7 @@ boot tells when that was.
 """
 
 import os
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -30,6 +31,7 @@ EPOCHS_MAX = 8  # a site has one, and a new one when its disk was lost
 BOOTS_MAX = 50_000
 BUSY_S = 10.0
 TABLES_TRIES, TABLES_WAIT_S = 5, 0.2
+WAL_WAIT_S = 0.05
 
 ABOVE = (
     select(ROW.c.seq, ROW.c.prev)
@@ -226,11 +228,24 @@ def _engine(url: str) -> Engine:
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: Any, _record: Any) -> None:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")  # an acknowledgement says that it is on the disk
             connection.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
+            _write_ahead(connection)
+            connection.execute("PRAGMA synchronous=FULL")  # an acknowledgement says that it is on the disk
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """SQLite's write-ahead log. Where two make it at one moment, SQLite refuses one of them without waiting at all."""
+    until_s = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                raise
+        time.sleep(WAL_WAIT_S)
 
 
 def _was_made_meanwhile(error: SQLAlchemyError) -> bool:

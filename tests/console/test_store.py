@@ -1,7 +1,9 @@
 """agent/console/store.py on SQLite and on a real PostgreSQL: once, in order, and dated right."""
 
+import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,6 +135,21 @@ def test_the_largest_number_fits(store: Store) -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert "geheim" not in Store("postgresql+psycopg://user:geheim@localhost/x").shown
+
+
+def test_a_new_file_that_another_program_is_about_to_write_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself refuses its write-ahead log at once here, whatever the patience it was told."""
+    file = tmp_path / "centre.db"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.3, other.rollback)
+    done.start()
+    store = Store(f"sqlite:///{file}")
+    store.start()
+    done.join()
+    other.close()
+    assert store.write([event(1)])
+    store.close()
 
 
 def test_programs_that_begin_at_one_moment_all_find_their_tables(url: str) -> None:

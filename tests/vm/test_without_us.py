@@ -15,9 +15,7 @@ OURS_HERE = (
 FIND = f"find / \\( {OURS_HERE} \\) -prune -o -iname '*diemcau*' -print"
 
 
-def test_an_uninstall_leaves_the_data_and_a_purge_leaves_nothing(box: Box, pytestconfig: pytest.Config) -> None:
-    if not pytestconfig.getoption("--full"):
-        pytest.skip("with --full only: what it found last was mended, and has not been seen to pass since")
+def test_an_uninstall_leaves_the_data_and_a_purge_leaves_nothing(box: Box) -> None:
     box.install("--uninstall")
     assert box.run("ls /etc/diemcau/agent.toml /var/lib/diemcau/agent.db").count("\n") == 2, (
         "what a new box goes on from"
