@@ -78,15 +78,15 @@ Chuẩn bị thư mục cho máy không có mạng / fill a folder for machines 
 Chạy thử và kiểm tra / demo and tests, in .venv beside this file:
   ./install.sh --demo [ARGS…]          chạy thử / run: diemcau demo ARGS…
   ./install.sh --test [PYTEST ARGS…]   kiểm tra / run ruff, mypy and every test
-    --vm        only the tests in a virtual machine (root, Debian on x86_64, 4 GB); they fail where they cannot run
+    --vm        only those in a virtual machine, all of them (root, Debian on x86_64, 4 GB); they fail where they cannot run
     --full      there, 100 restarts instead of 2, 1,000 presses instead of 50, 100 power cuts: some hours
     --dry-run   only print the commands; nothing is changed
     --help      this text
 
 An install that fails takes back what it has done; its log is /var/log/diemcau-install.log. Twice is the same as once.
 For the demo and the tests missing apt packages are installed with sudo, the Python packages and the face network go into
-.venv. Without --vm every test runs; those in the virtual machine are skipped by name where it cannot be had. Its image
-is made once (four minutes) and kept in /var/cache/diemcau-vm, or in $DIEMCAU_VM_DIR.
+.venv. Without --vm all others run, and one of each kind in the virtual machine; those are skipped by name where it cannot
+be had. Its image is made once (four minutes) and kept in /var/cache/diemcau-vm, or in $DIEMCAU_VM_DIR.
 DIEMCAU_OPENCV=headless takes opencv-python-headless, which needs no graphics libraries.
 TEXT
 }

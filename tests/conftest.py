@@ -27,7 +27,9 @@ time.tzset()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("diemcau")
-    group.addoption("--vm", action="store_true", help="only the tests in a virtual machine; they fail, not skip")
+    group.addoption(
+        "--vm", action="store_true", help="only the tests in a virtual machine, and all of them; they fail, not skip"
+    )
     group.addoption("--arm", action="store_true", help="only the tests on 64-bit Arm, under emulation")
     group.addoption("--full", action="store_true", help="in the virtual machine: the full counts, some hours")
 
@@ -43,6 +45,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.skip(reason="on 64-bit Arm: asked for with --arm; a quarter of an hour"))
     others = [item for item in items if item.get_closest_marker("vm") is None]
     in_vm = [item for item in items if item.get_closest_marker("vm") is not None]
+    if not (config.getoption("--vm") or config.getoption("--full")):
+        for item in in_vm:
+            if item.get_closest_marker("thorough") is not None:
+                item.add_marker(pytest.mark.skip(reason="half an hour in the machine: with --vm or --full"))
     if config.getoption("--vm"):
         config.hook.pytest_deselected(items=others)
         others = []

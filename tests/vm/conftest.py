@@ -19,7 +19,7 @@ MEASURED: list[str] = []
 
 @dataclass(frozen=True)
 class Counts:
-    """How often: enough to see that it works, or enough to believe it (``--full``)."""
+    """How often: enough to see that it works, some more (``--vm``), or enough to believe it (``--full``)."""
 
     restarts: int
     hangs: int
@@ -28,11 +28,11 @@ class Counts:
     presses: int
     turns: int
     plugs: int
-    all_upgrades: bool
 
 
-SHORT = Counts(restarts=2, hangs=1, stops=1, power_cuts=3, presses=50, turns=6, plugs=2, all_upgrades=False)
-FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=100, presses=1000, turns=100, plugs=20, all_upgrades=True)
+QUICK = Counts(restarts=1, hangs=1, stops=1, power_cuts=1, presses=50, turns=6, plugs=2)
+SHORT = Counts(restarts=2, hangs=1, stops=1, power_cuts=3, presses=50, turns=6, plugs=2)
+FULL = Counts(restarts=100, hangs=20, stops=20, power_cuts=100, presses=1000, turns=100, plugs=20)
 NETWORK = "yunet_n_640_640.onnx"
 
 
@@ -47,7 +47,9 @@ class Installed:
 
 @pytest.fixture(scope="session")
 def counts(pytestconfig: pytest.Config) -> Counts:
-    return FULL if pytestconfig.getoption("--full") else SHORT
+    if pytestconfig.getoption("--full"):
+        return FULL
+    return SHORT if pytestconfig.getoption("--vm") else QUICK
 
 
 @pytest.fixture(scope="session")

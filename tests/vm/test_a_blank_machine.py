@@ -41,6 +41,7 @@ def test_one_command_makes_a_box_that_counts(box: Box, installed: Installed, ear
     assert said["value"] == 0
 
 
+@pytest.mark.thorough
 def test_twice_is_the_same_as_once(box: Box) -> None:
     before = box.pid(), box.current()
     with box.watched() as entries:
@@ -86,6 +87,7 @@ def test_after_a_reboot_in_1970_the_room_is_as_it_was_and_the_agent_ready_in_tim
     assert 0 <= at - before < 3600, "a certificate of today is valid today"
 
 
+@pytest.mark.thorough
 def test_in_1970_itself_button_and_history_work(box: Box, tmp_path: Path) -> None:
     """A clock that somebody sets to nonsense while the agent runs, and a start in that year."""
     ear, centre = Ear(box.broker_url()), Centre(tmp_path)

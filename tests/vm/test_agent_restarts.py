@@ -77,6 +77,7 @@ def test_no_relay_moves_at_kill_9(room_on: Box, ear: Ear, session: str, counts: 
     goes_on(ear, session)
 
 
+@pytest.mark.thorough
 def test_no_relay_moves_at_a_watchdog_abort(room_on: Box, ear: Ear, session: str, counts: Counts) -> None:
     before = watchdog_aborts(room_on)
     repeat(room_on, counts.hangs, "watchdog abort", room_on.hang)
@@ -84,11 +85,13 @@ def test_no_relay_moves_at_a_watchdog_abort(room_on: Box, ear: Ear, session: str
     goes_on(ear, session)
 
 
+@pytest.mark.thorough
 def test_no_relay_moves_at_stop_and_start(room_on: Box, ear: Ear, session: str, counts: Counts) -> None:
     repeat(room_on, counts.stops, "stop and start", room_on.stop_and_start)
     goes_on(ear, session)
 
 
+@pytest.mark.thorough
 def test_no_relay_moves_in_a_crash_loop_and_an_end_in_order_brings_the_whole_room_back(
     room_on: Box, desk: Desk
 ) -> None:

@@ -11,7 +11,7 @@ from tests.vm.rooms import HOLD_S, LOADS, ROOM
 from tests.vm.test_upgrade import checkout, refused
 from tests.vm.trace import changes
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.thorough]
 
 SAYS_SOON = "[reporting]\nheartbeat_s = 5\n"
 # Every block, also those that ext4 keeps back for root: nearly all at once, and the rest drop by drop.

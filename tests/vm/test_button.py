@@ -61,6 +61,7 @@ def presses_counted(box: Box, ear: Ear) -> int:
     return count
 
 
+@pytest.mark.thorough
 def test_every_bouncing_press_is_one_press(room_on: Box, ear: Ear, counts: Counts) -> None:
     before, done, seed, spoiled = presses_counted(room_on, ear), 0, 0, 0
     with room_on.watched() as entries:
@@ -100,6 +101,7 @@ def share(values: list[float], part: float) -> float:
     return sorted(values)[max(0, -(-len(values) * int(part * 100) // 100) - 1)]
 
 
+@pytest.mark.thorough
 def test_a_press_reaches_the_relay_nearly_as_fast_as_a_bare_loop(box: Box, counts: Counts) -> None:
     box.begin(ONE_LOAD)
     bare = f"{TEST}/bare_loop.py /dev/gpiochip0 {BARE_BUTTON} {BARE_RELAY} {DEBOUNCE_S * 1e6:.0f}"

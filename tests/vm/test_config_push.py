@@ -91,7 +91,9 @@ ENDS: dict[str, Callable[[Box], None]] = {
 }
 
 
-@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize(
+    "how", [each if "kill" in each else pytest.param(each, marks=pytest.mark.thorough) for each in ENDS]
+)
 def test_an_agent_that_ends_during_a_trial_comes_back_with_what_was_good_and_touches_no_relay(
     box: Box, desk: Desk, how: str
 ) -> None:
@@ -109,6 +111,7 @@ def test_an_agent_that_ends_during_a_trial_comes_back_with_what_was_good_and_tou
     assert box.levels(tuple(LOADS)) == LOADS
 
 
+@pytest.mark.thorough
 def test_another_wiring_waits_until_the_room_is_off_and_takes_lines_as_they_are(box: Box, desk: Desk) -> None:
     """And where somebody switches the room on with it meanwhile, going back waits too."""
     with untouched(box, "another wiring while the room is on"):
@@ -135,6 +138,7 @@ def test_another_wiring_waits_until_the_room_is_off_and_takes_lines_as_they_are(
     note("another wiring, there and back: 0 changes of a line but by the button, and in order both times")
 
 
+@pytest.mark.thorough
 def test_another_wiring_that_is_confirmed_drives_nothing_and_the_room_starts_in_its_order(box: Box, desk: Desk) -> None:
     desk.switch("off", OFF_S)
     other = elsewhere()

@@ -18,7 +18,7 @@ from tests.vm.rooms import LOADS, ROOM_WITH_DEVICES
 from tests.vm.trace import changes
 from tests.vm.usb import frames, plug, unplug
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.thorough]
 
 EYE = "diemcau-eye.service"
 STREAMS = "diemcau-test-streams"

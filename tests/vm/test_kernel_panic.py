@@ -7,7 +7,7 @@ from tests.vm.conftest import note
 from tests.vm.rooms import LOADS
 from tests.vm.trace import levels_set
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.thorough]
 
 
 def test_a_kernel_that_panics_is_reset_and_the_room_is_as_it_was(room_on: Box) -> None:

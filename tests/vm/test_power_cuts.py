@@ -132,6 +132,7 @@ def test_after_power_cuts_at_random_moments_the_room_is_as_restore_says_and_no_r
         note(f"power cut {number + 1}{again}, restore = {cut.restore}, room was {cut.was}: {cut.becomes}; {said}")
 
 
+@pytest.mark.thorough
 def test_a_power_cut_during_a_trial_brings_the_room_back_with_the_config_that_was_confirmed_before(box: Box) -> None:
     box.begin(ROOM)
     desk = Desk(box)

@@ -8,7 +8,7 @@ from tests.conftest import Ear, wait_for
 from tests.vm.box import Box
 from tests.vm.rooms import LOADS, ROOM, room
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import pytest
 
 from tests.conftest import Ear
 from tests.vm.box import HOME, SOURCE, STICK, TRIAL_S, Box
-from tests.vm.conftest import Counts, note
+from tests.vm.conftest import note
 from tests.vm.machine import MachineError
 from tests.vm.rooms import LOADS
 from tests.vm.trace import changes
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.thorough]
 
 OTHER, WHEELS, NEXT = "/root/other", "/root/wheels", "9.1.0"
 # What a bad release does as its program starts. Its parts can be loaded, which is what the installer tries first.
@@ -27,7 +27,6 @@ BAD = {
     "has no way to the broker": "import socket; socket.create_connection = None",
     "never gets ready": "import time; time.sleep(3600)",
 }
-FIRST, *OTHERS = BAD
 PROGRAM = f"{HOME}/releases/{NEXT}/lib/python3*/site-packages/agent/__main__.py"
 
 
@@ -36,13 +35,6 @@ def checkout(box: Box, version: str) -> str:
     box.run(f"rm -rf {OTHER} && cp -r {SOURCE} {OTHER}")
     box.run(f"""sed -i 's/^version = .*/version = "{version}"/' {OTHER}/pyproject.toml""")
     return OTHER
-
-
-@pytest.fixture
-def full(counts: Counts) -> None:
-    """Minutes each, and the same without a machine is in ``tests/installer``."""
-    if not counts.all_upgrades:
-        pytest.skip("with --full only")
 
 
 @pytest.fixture
@@ -119,7 +111,6 @@ def refused(box: Box, folder: str, *options: str) -> str:
     return said
 
 
-@pytest.mark.usefixtures("full")
 def test_wheels_that_are_broken_change_nothing(room_on: Box) -> None:
     """A stick that was pulled too early."""
     room_on.run(f"rm -rf {WHEELS} && mkdir {WHEELS} && ln -s {STICK}/wheels/* {WHEELS}")
@@ -130,25 +121,15 @@ def test_wheels_that_are_broken_change_nothing(room_on: Box) -> None:
     assert room_on.pid() == pid
 
 
-def is_given_up(box: Box, following: str, ear: Ear, how: str) -> None:
-    before = box.current()
+@pytest.mark.parametrize("how", BAD)
+def test_a_bad_release_is_given_up(room_on: Box, following: str, ear: Ear, how: str) -> None:
+    before = room_on.current()
     ear.forget()
-    with spoilt(box, BAD[how]), unmoved(box, f"upgrade to a release that {how}"):
-        refused(box, following, "--wheels", f"{STICK}/wheels")
+    with spoilt(room_on, BAD[how]), unmoved(room_on, f"upgrade to a release that {how}"):
+        refused(room_on, following, "--wheels", f"{STICK}/wheels")
         runs(ear, before)
 
 
-def test_a_bad_release_is_given_up(room_on: Box, following: str, ear: Ear) -> None:
-    is_given_up(room_on, following, ear, FIRST)
-
-
-@pytest.mark.usefixtures("full")
-@pytest.mark.parametrize("how", OTHERS)
-def test_so_are_other_bad_ones(room_on: Box, following: str, ear: Ear, how: str) -> None:
-    is_given_up(room_on, following, ear, how)
-
-
-@pytest.mark.usefixtures("full")
 def test_a_power_cut_in_a_trial_goes_back_to_the_release_before(room_on: Box, following: str) -> None:
     before = room_on.current()
     order = f"{following}/install.sh --wheels {STICK}/wheels --trial-s 600"
