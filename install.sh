@@ -449,8 +449,9 @@ run_test() {
   check ruff check .
   check ruff format --check .
   check mypy
-  # Most tests wait for something, so two processes need half the time. Whoever names tests gets them in one.
-  ((${#ARGS[@]})) || ARGS=(-n 2 --dist loadgroup --no-loadscope-reorder)
+  # Most tests wait for something: one process is for those in the machine, two for the others. Whoever names tests gets
+  # them in one.
+  ((${#ARGS[@]})) || ARGS=(-n 3 --dist loadgroup --no-loadscope-reorder)
   check pytest "${ARGS[@]}"
   [[ -z $failed ]] || fail "failed: ${failed# · }"
 }

@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--vm"):
         config.hook.pytest_deselected(items=others)
         others = []
-    # With several processes (-n 2 --dist loadgroup) a file's tests stay together; those in the machine share one of it,
+    # With several processes (-n 3 --dist loadgroup) a file's tests stay together; those in the machine share one of it,
     # and begin first because they take longest.
     items[:] = in_vm + others
     for item in items:
