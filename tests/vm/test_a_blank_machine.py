@@ -66,6 +66,7 @@ def test_the_box_listens_to_nobody(box: Box) -> None:
     assert set(who) <= OTHERS, lines
 
 
+@pytest.mark.thorough
 def test_after_a_reboot_in_1970_the_room_is_as_it_was_and_the_agent_ready_in_time(box: Box) -> None:
     """Without a clock of its own, and no network to set it from: the box says that it does not know the time."""
     before = float(box.run("date +%s"))

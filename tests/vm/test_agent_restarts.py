@@ -67,6 +67,7 @@ def test_the_trace_sees_a_relay_that_moves(box: Box) -> None:
     assert [(entry.kind, entry.level) for entry in moved] == [("set", 1), ("released", None)]
 
 
+@pytest.mark.thorough
 def test_no_relay_moves_at_sigterm_and_restart(room_on: Box, ear: Ear, session: str, counts: Counts) -> None:
     repeat(room_on, counts.restarts, "SIGTERM and restart", room_on.restart)
     goes_on(ear, session)

@@ -15,7 +15,7 @@ from tests.vm.rooms import CAMERA, MICROPHONE, ROOM_WITH_DEVICES
 from tests.vm.test_button import share
 from tests.vm.usb import plug, unplug
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.thorough]
 
 # A look at the bus, and what an emulated processor that others use too adds to it; measured numbers are printed.
 GENEROUS_S = 5.0
@@ -64,10 +64,7 @@ def hears(ear: Ear, name: str, state: str, reason: str | None = None) -> dict[st
     return found(said)[0]
 
 
-@pytest.mark.parametrize(
-    ("what", "check"),
-    [pytest.param("microphone", MICROPHONE, marks=pytest.mark.thorough), ("camera", CAMERA)],
-)
+@pytest.mark.parametrize(("what", "check"), [("microphone", MICROPHONE), ("camera", CAMERA)])
 def test_a_device_that_comes_and_goes_is_told_in_time(
     room: Box, ear: Ear, counts: Counts, what: str, check: str
 ) -> None:
@@ -81,7 +78,6 @@ def test_a_device_that_comes_and_goes_is_told_in_time(
         assert share(list(whole), 0.95) < (TOLD_WITHIN_S if counts.plugs >= ENOUGH_PLUGS else GENEROUS_S)
 
 
-@pytest.mark.thorough
 def test_a_cable_that_is_pulled_so_often_is_loose(room: Box, ear: Ear) -> None:
     hears(ear, MICROPHONE, "failed", "missing")
     room.run("; ".join([plug("microphone"), "sleep 2", unplug("microphone"), "sleep 2"] * 2))
@@ -89,7 +85,6 @@ def test_a_cable_that_is_pulled_so_often_is_loose(room: Box, ear: Ear) -> None:
     assert said["changes"] >= 4
 
 
-@pytest.mark.thorough
 def test_a_microphone_that_could_type_is_a_warning(room: Box, ear: Ear) -> None:
     hears(ear, MICROPHONE, "failed", "missing")
     room.run(plug("typing-microphone"))
@@ -104,13 +99,11 @@ def settled(usb: Box) -> Box:
     return begun(usb)
 
 
-@pytest.mark.thorough
 def test_what_is_there_when_the_agent_starts_is_found(settled: Box, ear: Ear) -> None:
     hears(ear, CAMERA, "ok")
     hears(ear, MICROPHONE, "ok")
 
 
-@pytest.mark.thorough
 def test_a_loudspeaker_that_qemu_plugs_in_is_no_microphone(settled: Box, ear: Ear) -> None:
     """QEMU's sound card only plays."""
     ear.forget()
@@ -124,7 +117,6 @@ def test_a_loudspeaker_that_qemu_plugs_in_is_no_microphone(settled: Box, ear: Ea
     assert after["changes"] == before["changes"] + 1  # the one that was real
 
 
-@pytest.mark.thorough
 def test_10_000_events_leave_the_right_state_and_every_thread(settled: Box, ear: Ear) -> None:
     hears(ear, CAMERA, "ok")
     before = settled.threads()
