@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,11 @@ PATIENCE_S = 30.0
 # start; else one that calls such a command in its own process would change the clock of those after it.
 os.environ["TZ"] = VIETNAM
 time.tzset()
+
+# Whoever starts the tests in the background, or by nohup, passes over signals that tests send to what they start.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
