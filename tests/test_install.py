@@ -401,7 +401,7 @@ def test_after_success_pytest_has_the_last_word(machine: Machine) -> None:
     assert machine.install("--test").stderr == ""
 
 
-def test_all_of_them_run_in_two_processes_and_named_ones_in_one(machine: Machine) -> None:
+def test_all_of_them_run_in_three_processes_and_named_ones_in_one(machine: Machine) -> None:
     assert machine.install("--test", "--dry-run").stdout.splitlines()[-1].startswith("+ .venv/bin/pytest -n 3 --dist")
     named = machine.install("--test", "tests/core", "--dry-run")
     assert named.stdout.splitlines()[-1] == "+ .venv/bin/pytest tests/core"

@@ -186,7 +186,7 @@ def test_a_thousand_commands_at_once_are_answered_and_the_agent_goes_on(centre: 
     assert 1 <= states.count("done") < 200
     assert psutil.Process(room.process.pid).memory_info().rss - before < 60_000_000
     centre.forget()
-    assert centre.wait("/headcount", lambda d: d["value"] == 12, "still counting")
+    assert centre.wait("/headcount", lambda d: d["value"] == 12, "still counting")["record"]["recounts"] >= 1
 
 
 def test_a_restart_from_afar_answers_first_and_begins_anew_with_the_same_state(
