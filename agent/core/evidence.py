@@ -54,7 +54,7 @@ def is_person(bits: int, odds: float, was_person: bool, followed: float = 0.75, 
         passed_s: Seconds between two looks.
     """
     sightings, again = bits.bit_count(), (bits & (bits >> 1)).bit_count()
-    if not was_person and (bits.bit_length() - 1) * passed_s < LEAST_STAY_S:
+    if not was_person and too_early(bits.bit_length(), passed_s):
         return False
     ended = sightings - again - 1
     weight = person_weight(again, ended, ended, bits.bit_length() - 1 - again - 2 * ended, followed) + odds
@@ -62,6 +62,11 @@ def is_person(bits: int, odds: float, was_person: bool, followed: float = 0.75, 
         is_seldom_seen = sightings > 1 and odds >= CLEAN and bits.bit_length() > APART_LOOKS
         return is_seldom_seen and weight >= SELDOM_PERSON
     return weight >= (STAYS_PERSON if was_person else BECOMES_PERSON)
+
+
+def too_early(looks: int, passed_s: float) -> bool:
+    """Whether nobody who was first seen ``looks`` looks ago, one each ``passed_s``, can be known for a person yet."""
+    return (looks - 1) * passed_s < LEAST_STAY_S
 
 
 @lru_cache(maxsize=65536)

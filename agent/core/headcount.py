@@ -13,6 +13,7 @@ from typing import Literal
 from agent.core import zones
 from agent.core.config import HeadcountSection
 from agent.core.events import Detection, FrameSeen
+from agent.core.evidence import too_early
 from agent.core.looking import look
 from agent.core.places import Place, Places, Spot
 
@@ -235,17 +236,17 @@ def _looked(
     window_s = max(config.window_s, FEWEST_LOOKS * config.interval_s)
     places = look(estimator.places, spots, passed_s, window_s)
     value = places.people if _holds_enough(config) else seen
-    if captured_s - estimator.began_s < config.window_s and places.restarts == estimator.places.restarts:
-        # Who has been seen only once or twice so far is most likely there.
-        usual = statistics.median_low([*(sample.seen for sample in samples), seen])
-        value = max(value, usual - len(places.portraits))
     anew, began_s, rose_s = estimator.anew, estimator.began_s, estimator.rose_s
     if places.restarts > estimator.places.restarts:
         anew, samples, began_s, rose_s = "camera_moved", (), captured_s, captured_s
     elif not samples and (estimator.newest_s is None or captured_s - estimator.newest_s > config.window_s / 3):
         began_s = rose_s = captured_s
         anew = anew if estimator.newest_s is None else None  # it is long ago
-    elif samples and value > samples[-1].value:
+    if captured_s - began_s < config.window_s or too_early(places.looks, places.passed_s):
+        # Who has been seen only once or twice so far is most likely there.
+        usual = statistics.median_low([*(sample.seen for sample in samples), seen])
+        value = max(value, usual - len(places.portraits))
+    if samples and value > samples[-1].value:
         rose_s = captured_s
     kept = tuple([sample for sample in samples if sample.captured_s > captured_s - config.window_s])
     estimator = replace(estimator, places=places, samples=(*kept, Sample(captured_s, seen, value)))

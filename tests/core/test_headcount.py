@@ -41,6 +41,22 @@ def test_who_is_seen_at_each_look_is_counted_and_nobody_is_zero() -> None:
         assert (found.seen, found.min, found.max, found.samples) == (seen, seen, seen, 3)
 
 
+@pytest.mark.parametrize("people", [3, 12])  # among many clear faces one that never was clear is none
+@pytest.mark.parametrize("interval_s", [0.2, 2, 20])
+@pytest.mark.parametrize("window_s", [1, 2, 4, 20, 90])
+def test_who_is_seen_at_each_look_is_counted_from_the_first_one_on_whatever_the_window(
+    window_s: float, interval_s: float, people: int
+) -> None:
+    config = HeadcountSection(window_s=window_s, interval_s=interval_s)
+    estimator, values = Estimator(), []
+    for look in range(40):
+        at_s = BEGIN_S + interval_s * look
+        faces = tuple(face(100 + 100 * i + 5 * (look % 2)) for i in range(people))
+        estimator = core.add_frame(estimator, frame(at_s, faces), config)
+        values.append(core.estimate(estimator, at_s, config, 3 * interval_s).value)
+    assert set(values) == {people}
+
+
 def test_a_look_at_which_heads_are_down_changes_nothing_but_what_is_seen() -> None:
     found = counted(*[5] * 5, 1)
     assert (found.value, found.seen, found.min, found.max) == (5, 1, 5, 5)
