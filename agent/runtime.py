@@ -4,6 +4,7 @@ Callbacks on other people's threads only ``put`` events; waiting is a deadline t
 here, by the loop that does the work, so that a loop that hangs is a loop that is started again.
 """
 
+import collections
 import logging
 import queue
 import time
@@ -53,36 +54,58 @@ class SystemClock:
 
 
 class QueueInbox:
-    """The inbox of a running agent."""
+    """The inbox of a running agent: what happens in the room comes before what others send.
+
+    Messages alone come without end. While they wait, a press is not late for it, and an eye that speaks is heard.
+    """
 
     def __init__(self) -> None:
         # Its put() may interrupt its own get() (a signal handler puts Stopping); that of queue.Queue may not.
-        self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._room: queue.SimpleQueue[Event | None] = queue.SimpleQueue()  # None: a message has come
+        self._messages: collections.deque[MessageReceived | Stopping] = collections.deque()
         self._is_flooded = False
         # Two counters with one writer each, so that neither needs a lock: the link's thread puts messages, ours gets.
         self._bytes_put = self._bytes_got = 0
 
     def get(self, timeout_s: float) -> Event | None:
         """The next event, or None after ``timeout_s``. Thread: agent thread."""
-        try:
-            event = self._queue.get(timeout=max(0.0, timeout_s))
-        except queue.Empty:
+        until_s = time.monotonic() + timeout_s
+        while True:
+            left_s = 0.0 if self._messages else max(0.0, until_s - time.monotonic())
+            try:
+                event = self._room.get(timeout=left_s)
+            except queue.Empty:
+                return self._message()
+            if event is not None:
+                return event
+
+    def put(self, event: Event) -> None:
+        """Add an event. Thread: any. A message is dropped while very many wait."""
+        if isinstance(event, MessageReceived):
+            if self._has_room():
+                self._bytes_put += len(event.payload)
+                self._outside(event)
+        elif isinstance(event, Stopping):
+            # The broker forgets a message that we took: what came before the stop is handled before it.
+            self._outside(event)
+        else:
+            self._room.put(event)
+
+    def _outside(self, event: MessageReceived | Stopping) -> None:
+        self._messages.append(event)
+        self._room.put(None)
+
+    def _message(self) -> MessageReceived | Stopping | None:
+        if not self._messages:
             return None
+        event = self._messages.popleft()
         if isinstance(event, MessageReceived):
             self._bytes_got += len(event.payload)
         return event
 
-    def put(self, event: Event) -> None:
-        """Add an event. Thread: any. A message is dropped while very many events wait: only they come without end."""
-        if not isinstance(event, MessageReceived):
-            self._queue.put(event)
-        elif self._has_room():
-            self._bytes_put += len(event.payload)
-            self._queue.put(event)
-
     def _has_room(self) -> bool:
         waiting_bytes = self._bytes_put - self._bytes_got
-        is_flooded = self._queue.qsize() >= WAITING_MAX or waiting_bytes >= WAITING_MAX_BYTES
+        is_flooded = len(self._messages) >= WAITING_MAX or waiting_bytes >= WAITING_MAX_BYTES
         if is_flooded and not self._is_flooded:
             log.error("more messages come than can be handled: the newest are dropped")
         self._is_flooded = is_flooded

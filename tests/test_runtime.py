@@ -27,6 +27,7 @@ from agent.core.events import (
     ButtonPressed,
     ButtonReleased,
     Event,
+    EyeAlive,
     HealthRead,
     Kept,
     LinkDown,
@@ -301,10 +302,42 @@ def test_a_flood_of_messages_does_not_fill_the_memory_and_the_button_still_gets_
     while (event := inbox.get(0)) is not None:
         waiting.append(event)
     assert len(waiting) == WAITING_MAX + 1
-    assert waiting[-1] == ButtonPressed()
+    assert waiting[0] == ButtonPressed()
     assert caplog.text.count("more messages come than can be handled") == 1
     inbox.put(MessageReceived("t", b"after", retain=False))
     assert isinstance(inbox.get(0), MessageReceived)
+
+
+def test_what_happens_in_the_room_comes_before_the_messages_and_a_stop_after_them() -> None:
+    first, second = (MessageReceived("t", raw, retain=False) for raw in (b"1", b"2"))
+    inbox = QueueInbox()
+    for event in (first, Stopping(), ButtonPressed()):
+        inbox.put(event)
+    assert inbox.get(0) == ButtonPressed()
+    inbox.put(EyeAlive(1))
+    inbox.put(second)
+    assert [inbox.get(0) for _ in range(5)] == [EyeAlive(1), first, Stopping(), second, None]
+
+
+def test_a_message_that_was_taken_already_ends_no_wait() -> None:
+    inbox = QueueInbox()
+    message = MessageReceived("t", b"1", retain=False)
+    inbox.put(message)
+    assert inbox.get(0) == message
+    inbox._room.put(None)  # as where it was taken between being there and being told
+    finger = threading.Timer(0.2, inbox.put, [ButtonPressed()])
+    finger.start()
+    assert inbox.get(30) == ButtonPressed()
+    finger.join()
+
+
+def test_a_message_of_another_thread_wakes_the_loop() -> None:
+    inbox = QueueInbox()
+    message = MessageReceived("t", b"1", retain=False)
+    link = threading.Timer(0.01, inbox.put, [message])
+    link.start()
+    assert inbox.get(30) == message
+    link.join()
 
 
 def test_a_flood_of_large_messages_is_bounded_by_its_bytes() -> None:
