@@ -22,6 +22,9 @@ START_WITHIN_S = 30.0
 # stand no longer. A box that is slow at looking gets three times what its last look took.
 SILENT_AFTER_S = 4.0
 SLOW_LOOKS = 3
+# An agent that wakes later than it wanted was held up itself, by a card that took seconds for a write, say. What the
+# eye said meanwhile waits behind that, and is heard first.
+LATE_S, HEARD_OUT_S = 0.25, 1.0
 # A start costs a second of one core, and a camera that is back is to be counted with soon.
 RETRY_FIRST_S, RETRY_CAP_S = 1.0, 8.0
 GOOD_AFTER_S = 60.0  # a run this long forgets the failures before it
@@ -36,7 +39,8 @@ class EyeWatch:
     """Where the eye stands. ``watch`` numbers the orders: what an earlier process still sends is not believed.
 
     ``asked`` is the newest order; with another config it is given anew. ``look_s`` is how long the last look took, and
-    ``last`` what its frame said about the eye's work (without faces); None before the first one.
+    ``last`` what its frame said about the eye's work (without faces); None before the first one. ``patient_until_s``:
+    until then it is not taken for silent; 0.0: it has spoken since.
     """
 
     watch: int = 0
@@ -44,6 +48,7 @@ class EyeWatch:
     running: bool = False
     started_s: float = 0.0
     heard_s: float = 0.0
+    patient_until_s: float = 0.0
     failures: int = 0
     retry_s: float | None = None
     detector: str | None = None
@@ -57,8 +62,8 @@ class EyeWatch:
         """When this machine wants to be looked at again."""
         if self.running:
             if self.look_s is None:  # how long a look takes here is not known before the first one
-                return self.heard_s + START_WITHIN_S
-            return self.heard_s + max(SILENT_AFTER_S, SLOW_LOOKS * self.look_s)
+                return max(self.patient_until_s, self.heard_s + START_WITHIN_S)
+            return max(self.patient_until_s, self.heard_s + max(SILENT_AFTER_S, SLOW_LOOKS * self.look_s))
         return self.retry_s if self.node is not None else None
 
 
@@ -133,7 +138,7 @@ def _order(eye: EyeWatch, watch: int, config: RoomConfig) -> WatchCamera:
 
 def _start(eye: EyeWatch, now_s: float, config: RoomConfig) -> Outcome:
     order = _order(eye, eye.watch + 1, config)
-    eye = replace(eye, watch=order.watch, asked=order, running=True, started_s=now_s, heard_s=now_s)
+    eye = replace(eye, watch=order.watch, asked=order, running=True, started_s=now_s, heard_s=now_s, patient_until_s=0)
     eye = replace(eye, retry_s=None, look_s=None, last=None)
     return Outcome(eye, [order], "starting")
 
@@ -141,21 +146,27 @@ def _start(eye: EyeWatch, now_s: float, config: RoomConfig) -> Outcome:
 def _heard(eye: EyeWatch, event: Event, now_s: float) -> Outcome:
     match event:
         case EyeReady(watch=eye.watch, detector=detector, model_sha256=digest):
-            ready = replace(eye, heard_s=now_s, detector=detector, model_sha256=digest)
+            ready = replace(_spoken(eye, now_s), detector=detector, model_sha256=digest)
             return Outcome(ready, [Log("info", f"eye: counting with {detector}")])
         case FrameSeen(watch=eye.watch, detect_ms=detect_ms):
             last = replace(event, detections=())
-            seen = replace(eye, heard_s=now_s, failures=_forgiven(eye, now_s), look_s=detect_ms / 1000, last=last)
+            seen = replace(_spoken(eye, now_s), failures=_forgiven(eye, now_s), look_s=detect_ms / 1000, last=last)
             return Outcome(seen, [])
         case EyeAlive(watch=eye.watch):
-            return Outcome(replace(eye, heard_s=now_s, failures=_forgiven(eye, now_s)), [])
+            return Outcome(replace(_spoken(eye, now_s), failures=_forgiven(eye, now_s)), [])
         case EyeTrouble(watch=eye.watch, reason=reason, message=message):
             return _failed(eye, reason, message, now_s)
         case EyeEnded(watch=eye.watch, message=message):
             return _failed(eye, "eye_ended", message, now_s)
     if eye.deadline_s is not None and now_s >= eye.deadline_s:
+        if now_s - eye.deadline_s > LATE_S and not eye.patient_until_s:
+            return Outcome(replace(eye, patient_until_s=now_s + HEARD_OUT_S), [])
         return _failed(eye, "eye_silent", f"said nothing for {now_s - eye.heard_s:.0f} s", now_s)
     return Outcome(eye, [])
+
+
+def _spoken(eye: EyeWatch, now_s: float) -> EyeWatch:
+    return replace(eye, heard_s=now_s, patient_until_s=0.0)
 
 
 def _forgiven(eye: EyeWatch, now_s: float) -> int:

@@ -13,6 +13,8 @@ from agent.core.events import Event, EyeAlive, EyeEnded, EyeReady, EyeTrouble, T
 from agent.core.eye_watch import (
     BUSY_AGAIN_S,
     GOOD_AFTER_S,
+    HEARD_OUT_S,
+    LATE_S,
     RETRY_CAP_S,
     SILENT_AFTER_S,
     START_WITHIN_S,
@@ -89,6 +91,21 @@ def test_an_eye_that_says_nothing_for_too_long_is_ended(eye: EyeWatch, patience_
     after, commands, trouble = step(eye, Tick(), at_s=patience_s)
     assert (commands, trouble) == ([StopEye()], "eye_silent")
     assert after.deadline_s == BEGIN_S + patience_s + 1
+
+
+def test_an_agent_that_was_held_up_itself_hears_first_what_waits() -> None:
+    """The card took eight seconds for a write, and the eye's words wait behind it."""
+    held_up, commands, trouble = step(WATCHING, Tick(), at_s=8)
+    assert (commands, trouble, held_up.deadline_s) == ([], None, BEGIN_S + 8 + HEARD_OUT_S)
+    spoken = step(held_up, EyeAlive(4), at_s=8.01)[0]
+    assert spoken.deadline_s == BEGIN_S + 8.01 + SILENT_AFTER_S
+
+
+def test_once_only_or_a_slow_agent_would_never_find_its_eye_silent() -> None:
+    held_up = step(WATCHING, Tick(), at_s=8)[0]
+    assert step(held_up, Tick(), at_s=8.9)[1:] == ([], None)
+    assert step(held_up, Tick(), at_s=12)[1:] == ([StopEye()], "eye_silent")
+    assert step(WATCHING, Tick(), at_s=SILENT_AFTER_S + LATE_S)[2] == "eye_silent"
 
 
 @pytest.mark.parametrize("event", [frame(0, watch=4), EyeAlive(4)])
