@@ -247,8 +247,6 @@ def test_a_demo_that_is_ended_leaves_no_process(tmp_path: Path, mosquitto_progra
         [sys.executable, "-m", "agent", "demo", "--sites", "2", "--speed", "10", "--json"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-        # A shell that runs the tests in the background has its children ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert demo.stdout is not None
     demo.stdout.readline()
