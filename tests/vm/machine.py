@@ -18,7 +18,9 @@ from agent.adapters.mosquitto import free_port
 from agent.adapters.processes import spawn
 from tests.vm.image import Image
 
-BOOTS_WITHIN_S = 300.0
+# Seen once in some hundred boots on a busy machine: the emulated kernel lost its way where it had just changed its own
+# code, and began anew by itself (panic=-1). That has to have its time too.
+BOOTS_WITHIN_S = 600.0
 PROCESSORS, MEMORY_MB = 2, 768
 # OpenCV uses AVX where it is there, and emulated it is five times slower than what it does without. So are copies by
 # one instruction (erms): QEMU goes through them byte by byte.
