@@ -47,7 +47,7 @@ class CertificateWatch:
     def _run(self) -> None:
         while not self._stop.is_set():
             seen = self._changed()
-            ends = ends_at(Path(self._path))
+            ends = ends_at(Path(self._path)) if seen is not None else None  # of a file that is missing the link tells
             if ends is not None:
                 self._inbox(CertificateSeen(ends))
             waited_s = 0.0

@@ -170,8 +170,9 @@ def _followed(visit: Visit, desired: ConfigDesired, ask: bool) -> ConfigReported
         return follow(visit, desired.id, is_fine, tell)
     except (KeyboardInterrupt, click.Abort):
         complain(
-            "không chờ nữa; cấu hình đang chờ vẫn chờ, đang chạy thử thì hộp tự quay về / not waited for any more: one "
-            "that waits goes on waiting, one on trial goes back by itself (journalctl -u diemcau-agent)"
+            "không chờ nữa; cấu hình đang chờ vẫn chờ, nhưng không ai xác nhận thì hộp thử rồi tự quay về / not waited "
+            "for any more: one that waits goes on waiting, but unless it is --unattended nobody confirms it now, and "
+            "the box goes back by itself after the trial (journalctl -u diemcau-agent)"
         )
         raise
 
@@ -186,7 +187,10 @@ def _sentence(report: ConfigReported) -> str:
         if report.state == "pending_confirm":
             parts.append("không xác nhận thì hộp tự quay về / unless it is confirmed the box goes back by itself")
     if report.state == "deferred":
-        parts.append("Ctrl-C: không chờ, việc này vẫn ở lại hộp / Ctrl-C ends the waiting, this stays with the box")
+        parts.append(
+            "Ctrl-C: không chờ và không xác nhận nữa / Ctrl-C ends the waiting: then nobody confirms it, and only with "
+            "--unattended it may stay"
+        )
     return "; ".join(parts)
 
 

@@ -65,4 +65,4 @@ def _groups(known: Iterable[SiteConfig]) -> str:
     if not names:
         return "no site says where it belongs (site.path)"
     more = ", …" if len(names) > GROUPS_SHOWN else ""
-    return f"there are: {', '.join(names[:GROUPS_SHOWN])}{more}"
+    return f"there are: {', '.join(map(repr, names[:GROUPS_SHOWN]))}{more}"

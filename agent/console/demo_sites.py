@@ -61,7 +61,7 @@ proof = "camera-main"
 prove_within_s = 20
 [[power.loads]]
 name = "amplifier"
-pin = 13
+pin = 4
 active_high = false
 settle_s = 0.5
 

@@ -121,6 +121,11 @@ def _host(world: World, options: Options) -> str:
     register, said = register_of(world), options.host.lower()
     if said and not (HOST.fullmatch(said) or _is_address(said)):
         raise InstallError(f"--host {said}: một tên hoặc địa chỉ, không kèm cổng / a name or an address without a port")
+    if said and _is_of_no_use(said):
+        raise InstallError(
+            f"--host {said}: hộp ở nơi khác không đến được máy này bằng tên ấy / no box elsewhere reaches this machine "
+            "by that: say the name or address that it has in the network"
+        )
     if register is not None and register.broker:
         known = register.broker.partition("://")[2].rpartition(":")[0].strip("[]") or register.broker
         if said not in ("", known):
@@ -130,7 +135,7 @@ def _host(world: World, options: Options) -> str:
             )
         return known
     name = said or socket.getfqdn()
-    if "." not in name and ":" not in name and not said:
+    if not said and (not set(name) & set(".:") or _is_of_no_use(name)):
         raise InstallError(
             f"các hộp gọi máy này bằng tên hoặc địa chỉ nào / by which name or address do boxes reach this machine "
             f"({name} is known here only)? Say --host NAME"
@@ -182,6 +187,15 @@ def _toml(world: World, id_: str, database: str, board_port: int | None = None, 
         names = "# What browsers call the web server with TLS in front of it."
         lines += ["", "[board]", f'listen = "127.0.0.1:{board_port}"', names, f"names = {json.dumps([host])}"]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _is_of_no_use(host: str) -> bool:
+    """A name or address that means this machine on any machine, or an address that is none."""
+    if _is_address(host):
+        address = ipaddress.ip_address(host)
+        return address.is_loopback or address.is_unspecified or address.is_multicast
+    last = host.rpartition(".")[2]
+    return last.isdigit() or last in ("localhost", "localdomain", "localdomain6")
 
 
 def _is_address(text: str) -> bool:

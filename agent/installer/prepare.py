@@ -46,7 +46,7 @@ def prepare(
             network = _network(world, pip, folder, Path(name))
     except OSError as error:
         raise InstallError(f"{folder}: không ghi được / cannot be written: {error.strerror}") from error
-    say(_summary(folder, network, Networks(world).best_published()))
+    say(_summary(folder, roles, network, Networks(world).best_published()))
 
 
 def rehearse(folder: Path, roles: frozenset[str], say: Say, pythons: Sequence[str], processors: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ def _network(world: World, pip: Pip, folder: Path, temporary: Path) -> Network |
     return there
 
 
-def _summary(folder: Path, network: Network | None, best: str) -> str:
+def _summary(folder: Path, roles: frozenset[str], network: Network | None, best: str) -> str:
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     words = f"{folder}: {len(list(folder.glob('*.whl')))} wheels, {size // 10**6} MB"
     if network is None:
@@ -88,4 +88,6 @@ def _summary(folder: Path, network: Network | None, best: str) -> str:
         words += f"; {network.name}, có thể bỏ sót mặt / which may miss faces: better put {best} there"
     else:
         words += f"; {network.name}"
-    return f"{words}. Trên máy kia / on the other machine: sudo {shown(['./install.sh', '--wheels', folder.name])}"
+    # A stick loses the execute bit, so bash.
+    begin = ["bash", "install.sh", *(["--centre", "--host", "NAME"] if "centre" in roles else [])]
+    return f"{words}. Trên máy kia / on the other machine: sudo {shown([*begin, '--wheels', folder.name])}"

@@ -455,7 +455,7 @@ def test_who_was_faster_while_a_person_thought_is_not_overtaken(broker: Mosquitt
 def test_ctrl_c_withdraws_what_waits_and_begins_nothing_new(broker: Mosquitto, file: str) -> None:
     with sites_at(broker.port, {"a": "room_on", "b": "good"}) as sites:
         person = Person("a", "b", file, "--merge", "--yes", "--json", "--broker", broker.url)
-        wait_for(lambda: sites["a"].trial, "it waits there")
+        wait_for(lambda: sites["a"].trial and "it waits until" in person.shown, "it waits there, and the desk knows")
         person.interrupt()
         code, out = person.end()
         wait_for(lambda: sites["a"].desired[-1] == b"", "it is withdrawn")

@@ -182,6 +182,8 @@ def test_an_upgrade_writes_the_rights_again_and_leaves_what_people_have_written(
     ("options", "says"),
     [
         ({"host": "broker.example:8883"}, "without a port"),
+        *(({"host": host}, "no box elsewhere reaches") for host in ("localhost", "127.0.0.1", "::1", "0.0.0.0")),
+        *(({"host": host}, "no box elsewhere reaches") for host in ("1.2.3", "300.1.1.1", "localhost.localdomain")),
         ({"host": "other.example"}, "know this machine as centre.example"),
         ({"database": "mysql://x"}, "should begin with"),
         ({"database": "sqlite:////srv/centre.db"}, "should begin with"),
