@@ -151,6 +151,9 @@ def _database(world: World, options: Options) -> str:
 def _refuse_changes(world: World, options: Options) -> None:
     if options.database and not options.database.startswith(SHAPES):
         raise InstallError(f"--database: should begin with one of {', '.join(SHAPES)}")
+    taken = (centre_broker.SITES, centre_broker.LOCAL, centre_broker.BY_PASSWORD)
+    if options.board_port in taken:
+        raise InstallError(f"--board-port {options.board_port}: cổng của máy chủ MQTT / that one is the broker's")
     there = _read(world)
     known = there.get("database"), there.get("board", {}).get("listen", "")
     if there and options.database not in ("", known[0]):

@@ -129,9 +129,12 @@ def _port(word: str) -> int:
 
 
 def _seconds(word: str) -> float:
-    seconds = float(word)
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = math.nan
     if not (math.isfinite(seconds) and seconds >= 0):
-        raise argparse.ArgumentTypeError(f"{word}: seconds are expected")
+        raise argparse.ArgumentTypeError(f"{word}: a number of seconds is expected")
     return seconds
 
 

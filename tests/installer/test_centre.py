@@ -197,6 +197,12 @@ def test_what_does_not_fit_what_is_there_is_refused_before_anything(
         plan(done, **options)
 
 
+@pytest.mark.parametrize("port", [8883, 8884, 8885])
+def test_a_port_of_the_broker_is_none_for_the_board(world: World, port: int) -> None:
+    with pytest.raises(InstallError, match="the broker's"):
+        centre.steps(world, Release(), Options(HOST, board_port=port))
+
+
 def test_an_id_of_ours_that_is_somebody_else_s_is_named(world: World) -> None:
     member = {"id": "board", "role": "site", "revoked_at": None}
     world.write(f"{centre_broker.CA}/sites.json", json.dumps({"broker": "", "members": [member]}).encode())

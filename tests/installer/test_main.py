@@ -155,6 +155,7 @@ def test_an_empty_folder_of_wheels_is_refused_before_anything_is_done(world: Wor
         (["--python", "3.11"], "--python"),
         (["--trial-s", "nan"], "--trial-s"),
         (["--trial-s", "-1"], "--trial-s"),
+        (["--trial-s", "abc"], "a number of seconds is expected"),
         (["--board-port", "70000", "--centre"], "--board-port"),
     ],
 )
