@@ -59,8 +59,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=others)
         others = []
     # With several processes (-n 3 --dist loadgroup) a file's tests stay together; those in the machine share one of it,
-    # and begin first because they take longest.
-    items[:] = in_vm + others
+    # and begin first because they take longest. The scenarios come next: a long file at the end would run alone.
+    items[:] = in_vm + sorted(others, key=lambda item: not item.nodeid.startswith("tests/scenarios/"))
     for item in items:
         item.add_marker(pytest.mark.xdist_group("vm" if item in in_vm else item.nodeid.partition("::")[0]))
 
