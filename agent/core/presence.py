@@ -38,7 +38,8 @@ def judge(places: Places, window_s: float) -> tuple[frozenset[int], frozenset[in
     near = places.near
     typical = places.typical_score
     # Among many clear faces one that is never clear is none: half a face has a neighbour who hides it.
-    unclear = typical - UNCLEAR if len(here) >= MANY else 0.0
+    # At the first looks none can have been clear twice.
+    unclear = typical - UNCLEAR if len(here) >= MANY and places.looks >= FIRST_LOOKS else 0.0
     counted = {
         place.number
         for place in here
