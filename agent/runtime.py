@@ -14,7 +14,18 @@ from typing import Protocol
 
 from agent.core import room as core
 from agent.core.commands import Command, Log, NoteEvent
-from agent.core.events import Event, MessageReceived, Now, Stopping, Tick
+from agent.core.events import (
+    DuplicateSeen,
+    Event,
+    LinkDown,
+    LinkRefused,
+    LinkUp,
+    MessageReceived,
+    Now,
+    ReportTaken,
+    Stopping,
+    Tick,
+)
 from agent.core.reports import Self
 from agent.core.room import Room
 
@@ -22,6 +33,8 @@ log = logging.getLogger("diemcau")
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 # More messages from outside than the loop gets through must not fill the memory of a box with 1 GiB.
 WAITING_MAX, WAITING_MAX_BYTES = 2000, 16 * 1024 * 1024
+# A stop too: the broker forgets a message that we took, so what came before the stop is handled before it.
+OF_LINK = (MessageReceived, ReportTaken, LinkUp, LinkDown, LinkRefused, DuplicateSeen, Stopping)
 Handler = Callable[[Command], Event | None]
 
 
@@ -54,15 +67,16 @@ class SystemClock:
 
 
 class QueueInbox:
-    """The inbox of a running agent: what happens in the room comes before what others send.
+    """The inbox of a running agent: what happens in the room comes before what the link says.
 
-    Messages alone come without end. While they wait, a press is not late for it, and an eye that speaks is heard.
+    Messages come without end. While they wait, a press is not late for it, and an eye that speaks is heard. All that
+    the link says keeps its order: a trial ends by whether a confirmation or the broker's receipt came first.
     """
 
     def __init__(self) -> None:
         # Its put() may interrupt its own get() (a signal handler puts Stopping); that of queue.Queue may not.
-        self._room: queue.SimpleQueue[Event | None] = queue.SimpleQueue()  # None: a message has come
-        self._messages: collections.deque[MessageReceived | Stopping] = collections.deque()
+        self._room: queue.SimpleQueue[Event | None] = queue.SimpleQueue()  # None: the link has said something
+        self._link: collections.deque[Event] = collections.deque()
         self._is_flooded = False
         # Two counters with one writer each, so that neither needs a lock: the link's thread puts messages, ours gets.
         self._bytes_put = self._bytes_got = 0
@@ -71,41 +85,37 @@ class QueueInbox:
         """The next event, or None after ``timeout_s``. Thread: agent thread."""
         until_s = time.monotonic() + timeout_s
         while True:
-            left_s = 0.0 if self._messages else max(0.0, until_s - time.monotonic())
+            left_s = 0.0 if self._link else max(0.0, until_s - time.monotonic())
             try:
                 event = self._room.get(timeout=left_s)
             except queue.Empty:
-                return self._message()
+                return self._of_link()
             if event is not None:
                 return event
 
     def put(self, event: Event) -> None:
         """Add an event. Thread: any. A message is dropped while very many wait."""
-        if isinstance(event, MessageReceived):
-            if self._has_room():
-                self._bytes_put += len(event.payload)
-                self._outside(event)
-        elif isinstance(event, Stopping):
-            # The broker forgets a message that we took: what came before the stop is handled before it.
-            self._outside(event)
-        else:
+        if not isinstance(event, OF_LINK):
             self._room.put(event)
-
-    def _outside(self, event: MessageReceived | Stopping) -> None:
-        self._messages.append(event)
+            return
+        if isinstance(event, MessageReceived):
+            if not self._has_room():
+                return
+            self._bytes_put += len(event.payload)
+        self._link.append(event)
         self._room.put(None)
 
-    def _message(self) -> MessageReceived | Stopping | None:
-        if not self._messages:
+    def _of_link(self) -> Event | None:
+        if not self._link:
             return None
-        event = self._messages.popleft()
+        event = self._link.popleft()
         if isinstance(event, MessageReceived):
             self._bytes_got += len(event.payload)
         return event
 
     def _has_room(self) -> bool:
         waiting_bytes = self._bytes_put - self._bytes_got
-        is_flooded = len(self._messages) >= WAITING_MAX or waiting_bytes >= WAITING_MAX_BYTES
+        is_flooded = len(self._link) >= WAITING_MAX or waiting_bytes >= WAITING_MAX_BYTES
         if is_flooded and not self._is_flooded:
             log.error("more messages come than can be handled: the newest are dropped")
         self._is_flooded = is_flooded

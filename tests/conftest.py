@@ -25,10 +25,9 @@ PATIENCE_S = 60.0  # nothing waits so long but on a very busy machine
 os.environ["TZ"] = VIETNAM
 time.tzset()
 
-# Whoever starts the tests in the background, or by nohup, passes over signals that tests send to what they start.
-for number in (signal.SIGINT, signal.SIGHUP):
-    if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+# A shell that starts the tests in the background has them, and what they start, pass over the Ctrl-C that tests send.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

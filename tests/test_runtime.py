@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC
 from typing import Any
@@ -37,6 +38,7 @@ from agent.core.events import (
     Probed,
     RelayFailed,
     RelaySet,
+    ReportTaken,
     Started,
     Stopping,
     Tick,
@@ -319,6 +321,16 @@ def test_what_happens_in_the_room_comes_before_the_messages_and_a_stop_after_the
     assert [inbox.get(0) for _ in range(5)] == [EyeAlive(1), first, Stopping(), second, None]
 
 
+def test_what_the_link_says_keeps_its_order() -> None:
+    """A confirmation before the broker's receipt has come in time; a push before the link's end came over it."""
+    message = MessageReceived("t", b"1", retain=False)
+    said = [LinkUp(1), message, ReportTaken(b"r"), LinkDown("away"), LinkUp(2), message, Stopping()]
+    inbox = QueueInbox()
+    for event in said:
+        inbox.put(event)
+    assert [inbox.get(0) for _ in said] == said
+
+
 def test_a_message_that_was_taken_already_ends_no_wait() -> None:
     inbox = QueueInbox()
     message = MessageReceived("t", b"1", retain=False)
@@ -335,8 +347,10 @@ def test_a_message_of_another_thread_wakes_the_loop() -> None:
     inbox = QueueInbox()
     message = MessageReceived("t", b"1", retain=False)
     link = threading.Timer(0.01, inbox.put, [message])
+    began_s = time.monotonic()
     link.start()
-    assert inbox.get(30) == message
+    assert inbox.get(60) == message
+    assert time.monotonic() - began_s < 30, "not found at the end of the wait only"
     link.join()
 
 
